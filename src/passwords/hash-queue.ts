@@ -1,0 +1,154 @@
+import { ApiError } from '../errors.ts';
+
+/** What a worker reports about the work it did. */
+export interface MeasuredWork {
+  /** Milliseconds the computation took in its thread. */
+  durationMs: number;
+  /** How many hashes at the configured cost that was worth; a hash of one cost less is half a one. */
+  hashes: number;
+}
+
+export interface HashQueueOptions {
+  threads: number;
+  /** Milliseconds a request may be expected to wait before it is refused. */
+  maxWaitMs: number;
+  /** Milliseconds for one hash at the configured cost, until real ones have been seen. */
+  msPerHash: number;
+}
+
+interface Waiting {
+  start(): void;
+  leave(reason: unknown): void;
+}
+
+/** The weight of the newest duration in the mean: about ten of them replace what was known. */
+const newestWeight = 0.2;
+
+/**
+ * First come, first served, for as many at once as there are threads, and only for those who will not wait long:
+ * a login that cannot be answered in time is better refused now than computed for somebody who has left.
+ *
+ * It stands before piscina rather than being piscina's own queue, because an abort signal given to piscina kills
+ * the thread when the task is already running, and because the wait is told by the hashes owed, not by the tasks.
+ */
+export class HashQueue {
+  readonly threads: number;
+  readonly #maxWaitMs: number;
+  readonly #waiting = new Set<Waiting>();
+  readonly #running = new Set<Promise<void>>();
+  #msPerHash: number;
+  #owed = 0;
+  #closed = false;
+
+  constructor(options: HashQueueOptions) {
+    this.threads = options.threads;
+    this.#maxWaitMs = options.maxWaitMs;
+    this.#msPerHash = options.msPerHash;
+  }
+
+  /** Admitted and not yet started. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Exponentially weighted mean of real durations, in milliseconds. */
+  get msPerHash(): number {
+    return this.#msPerHash;
+  }
+
+  /** Milliseconds that work handed in now would wait for a thread; what is running counts as not begun. */
+  estimatedWaitMs(): number {
+    if (this.#running.size < this.threads) return 0;
+    return (this.#owed * this.#msPerHash) / this.threads;
+  }
+
+  /**
+   * Does the work when its turn comes.
+   *
+   * When the signal fires, waiting work is dropped, and running work finishes unheard.
+   *
+   * @param hashes what the work will cost at most, in hashes at the configured cost
+   * @throws ApiError PASSWORD_HASHING_BUSY with retryAfter (seconds) at once, when the wait would be too long
+   * @throws ApiError SHUTTING_DOWN once closed
+   * @throws DOMException AbortError when the signal fires first
+   */
+  async run<T extends MeasuredWork>(
+    hashes: number,
+    work: () => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    if (signal?.aborted) throw abortError(signal);
+    if (this.#closed) throw new ApiError('SHUTTING_DOWN');
+    const waitMs = this.estimatedWaitMs();
+    if (waitMs > this.#maxWaitMs) {
+      throw new ApiError('PASSWORD_HASHING_BUSY', { retryAfter: Math.max(1, Math.ceil(waitMs / 1000)) });
+    }
+    this.#owed += hashes;
+    return this.#enqueue(hashes, work, signal);
+  }
+
+  /** Refuses whatever has not started, and resolves when what has is done: one hash time at most per task. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const entry of this.#waiting) entry.leave(new ApiError('SHUTTING_DOWN'));
+    await Promise.all(this.#running);
+  }
+
+  #enqueue<T extends MeasuredWork>(
+    hashes: number,
+    work: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle = () => {
+        signal?.removeEventListener('abort', onAbort);
+        this.#owed -= hashes;
+      };
+      const entry: Waiting = {
+        start: () => {
+          this.#waiting.delete(entry);
+          const running = this.#measure(work)
+            .finally(() => {
+              settle();
+              this.#running.delete(running);
+              this.#startNext();
+            })
+            .then(resolve, reject);
+          this.#running.add(running);
+        },
+        leave: (reason) => {
+          this.#waiting.delete(entry);
+          settle();
+          reject(reason);
+        },
+      };
+      const onAbort = () => {
+        const reason = abortError(signal);
+        if (this.#waiting.has(entry)) entry.leave(reason);
+        else reject(reason);
+      };
+      signal?.addEventListener('abort', onAbort);
+      this.#waiting.add(entry);
+      this.#startNext();
+    });
+  }
+
+  async #measure<T extends MeasuredWork>(work: () => Promise<T>): Promise<T> {
+    const done = await work();
+    if (done.hashes > 0) {
+      this.#msPerHash += newestWeight * (done.durationMs / done.hashes - this.#msPerHash);
+    }
+    return done;
+  }
+
+  #startNext(): void {
+    for (const entry of this.#waiting) {
+      if (this.#running.size >= this.threads) return;
+      entry.start();
+    }
+  }
+}
+
+function abortError(signal: AbortSignal | undefined): DOMException {
+  return new DOMException('The password check was abandoned', { name: 'AbortError', cause: signal?.reason });
+}

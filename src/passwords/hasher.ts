@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { type EngineChoice, type EngineName, loadEngine } from './engine.ts';
+import { needsRehash, parseStoredHash, type StoredHash } from './hash-format.ts';
+import { HashQueue } from './hash-queue.ts';
+import { preparePassword } from './policy.ts';
+import type { HashResult, VerifyResult, WorkerSetup, WorkerTask } from './worker.ts';
+
+export interface PasswordVerdict {
+  matches: boolean;
+  /** The password is right and should be stored again: the hash has another cost or form than a new one. */
+  needsRehash: boolean;
+  /** The stored hash is of no known form and can match nothing: worth a line in the log. */
+  malformed: boolean;
+}
+
+export interface PasswordHasher {
+  /**
+   * The form in which a new password is stored, computed over its prepared text (see preparePassword).
+   *
+   * @throws ApiError PASSWORD_HASHING_BUSY with retryAfter (seconds) at once, when the wait would be too long
+   * @throws ApiError SHUTTING_DOWN once closed
+   * @throws DOMException AbortError when the signal fires first
+   */
+  hash(password: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Whether this is the password. A wrong one costs the same time as an unknown account (`stored` null), so the
+   * answer's delay does not tell who is registered (OWASP ASVS 5.0 6.3.8).
+   *
+   * The prepared text is tried, then, where it differs, the raw one: older programs stored hashes of that.
+   *
+   * @throws as hash does
+   */
+  verify(rawPassword: string, stored: string | null, signal?: AbortSignal): Promise<PasswordVerdict>;
+  readonly engine: EngineName;
+  readonly threads: number;
+  /** Admitted and waiting for a thread. */
+  readonly queueSize: number;
+  /** Milliseconds a request handed in now would wait for a thread. */
+  estimatedWaitMs(): number;
+  /** Milliseconds of one hash at the configured cost, as lately measured. */
+  msPerHash(): number;
+  /** Refuses what waits, lets what runs finish, ends the threads. */
+  close(): Promise<void>;
+}
+
+export interface PasswordHasherOptions {
+  /** log2 of bcrypt's rounds for new hashes. */
+  cost: number;
+  engine: EngineChoice;
+  /** Milliseconds a request may be expected to wait before it is refused. */
+  maxWaitMs: number;
+  /** One per core unless told otherwise. */
+  threads?: number;
+  /** Told when a thread has died; piscina has replaced it by then. */
+  onThreadError?: (error: Error) => void;
+}
+
+/**
+ * Starts the hashing threads, measures them, and resolves when every one is ready.
+ *
+ * @throws Error when engine is 'native' and does not load, or the threads do not start
+ */
+export async function startPasswordHasher(options: PasswordHasherOptions): Promise<PasswordHasher> {
+  const threads = options.threads ?? availableParallelism();
+  const { name: engine } = await loadEngine(options.engine);
+  const pool = createPool(threads, { engine, cost: options.cost });
+  const { dummy, msPerHash } = await calibrate(pool, threads).catch(async (error: unknown) => {
+    await pool.destroy();
+    throw error;
+  });
+  // An 'error' event that nobody listens to would end the process.
+  pool.on('error', (error: Error) => options.onThreadError?.(withoutSecrets(error)));
+
+  const queue = new HashQueue({ threads, maxWaitMs: options.maxWaitMs, msPerHash });
+  const inPool = <T>(task: WorkerTask) => runTask<T>(pool, task);
+  return {
+    engine,
+    threads,
+    get queueSize() {
+      return queue.size;
+    },
+    estimatedWaitMs: () => queue.estimatedWaitMs(),
+    msPerHash: () => queue.msPerHash,
+    async hash(password, signal) {
+      const task: WorkerTask = { kind: 'hash', password: preparePassword(password) };
+      return (await queue.run(1, () => inPool<HashResult>(task), signal)).stored;
+    },
+    async verify(rawPassword, stored, signal) {
+      const prepared = preparePassword(rawPassword);
+      const candidates = prepared === rawPassword ? [prepared] : [prepared, rawPassword];
+      const known = stored === null ? null : parseStoredHash(stored);
+      const target = known ?? dummy;
+      const hashes = candidates.length * 2 ** Math.max(0, target.cost - options.cost);
+      const task: WorkerTask = { kind: 'verify', candidates, target };
+      const { matched } = await queue.run(hashes, () => inPool<VerifyResult>(task), signal);
+      const matches = known !== null && matched !== null;
+      return {
+        matches,
+        needsRehash: matches && (matched !== prepared || needsRehash(target, prepared, options.cost)),
+        malformed: stored !== null && known === null,
+      };
+    },
+    async close() {
+      await queue.close();
+      await pool.destroy();
+    },
+  };
+}
+
+function createPool(threads: number, workerData: WorkerSetup): Piscina {
+  return new Piscina({
+    // dist/worker.js in production, src/worker.ts under the tests' loader.
+    filename: new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url).href,
+    workerData,
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker: 1,
+    // Threads have a priority of their own on Linux only; elsewhere this would slow the whole process down.
+    niceIncrement: process.platform === 'linux' ? 10 : 0,
+  });
+}
+
+/**
+ * Hashes on every thread at once, as they will under load. The seed of the queue's estimate, and a hash of
+ * nothing anybody knows for accounts that do not exist.
+ */
+async function calibrate(pool: Piscina, threads: number): Promise<{ dummy: StoredHash; msPerHash: number }> {
+  const onEveryThread = () =>
+    Promise.all(
+      Array.from({ length: threads }, () =>
+        runTask<HashResult>(pool, { kind: 'hash', password: randomBytes(32).toString('base64url') }),
+      ),
+    );
+  // When a thread cannot start, piscina emits an error and leaves its tasks waiting for ever.
+  const results = await Promise.race([onEveryThread(), firstError(pool)]);
+  const [first] = results;
+  const dummy = first === undefined ? null : parseStoredHash(first.stored);
+  if (dummy === null) throw new Error('The password hash engine gave no hash');
+  const totalMs = results.reduce((sum, result) => sum + result.durationMs, 0);
+  return { dummy, msPerHash: totalMs / results.length };
+}
+
+function firstError(pool: Piscina): Promise<never> {
+  return new Promise((_, reject) => {
+    pool.once('error', (cause: Error) => {
+      reject(new Error('The password hashing threads do not start', { cause }));
+    });
+  });
+}
+
+async function runTask<T>(pool: Piscina, task: WorkerTask): Promise<T> {
+  try {
+    return (await pool.run(task)) as T;
+  } catch (error) {
+    throw withoutSecrets(error);
+  }
+}
+
+/** Keeps what tells the failures apart, drops whatever may quote a task. */
+function withoutSecrets(error: unknown): Error {
+  const { name, code } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return new Error(`A password hashing thread failed (${code ?? name ?? 'unknown'})`);
+}

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { workerData } from 'node:worker_threads';
+import { type BcryptEngine, type EngineName, loadEngine } from './engine.ts';
+import {
+  bcryptInput,
+  bcryptSetting,
+  digestMatches,
+  digestOf,
+  encodeSalt,
+  formatStoredHash,
+  formFor,
+  type StoredHash,
+} from './hash-format.ts';
+import type { MeasuredWork } from './hash-queue.ts';
+
+export interface WorkerSetup {
+  engine: EngineName;
+  /** The configured cost: what new hashes get, and what every refusal takes. */
+  cost: number;
+}
+
+export interface HashTask {
+  kind: 'hash';
+  password: string;
+}
+
+export interface VerifyTask {
+  kind: 'verify';
+  /** Tried in this order. */
+  candidates: readonly string[];
+  target: StoredHash;
+}
+
+export interface HashResult extends MeasuredWork {
+  stored: string;
+}
+
+export interface VerifyResult extends MeasuredWork {
+  /** The candidate that matched, null when none did. */
+  matched: string | null;
+}
+
+export type WorkerTask = HashTask | VerifyTask;
+export type WorkerResult = HashResult | VerifyResult;
+
+/** piscina waits for this before it counts the thread as ready. */
+export default start(workerData as WorkerSetup);
+
+async function start({ engine: name, cost }: WorkerSetup): Promise<(task: WorkerTask) => WorkerResult> {
+  const engine = await loadEngine(name);
+  return (task) => {
+    const began = performance.now();
+    try {
+      const result = task.kind === 'hash' ? hash(engine, cost, task) : verify(engine, cost, task);
+      return { ...result, durationMs: performance.now() - began };
+    } catch (error) {
+      // Neither message nor cause: an engine may quote what it was given, and this ends up in a log.
+      throw new Error(
+        `The ${name} password hash engine failed (${error instanceof Error ? error.name : '?'})`,
+      );
+    }
+  };
+}
+
+type Unmeasured<T> = Omit<T, 'durationMs'>;
+
+function hash(engine: BcryptEngine, cost: number, { password }: HashTask): Unmeasured<HashResult> {
+  const salt = encodeSalt(randomBytes(16));
+  const form = formFor(password);
+  const kind =
+    form === 'bcrypt'
+      ? ({ form, ident: '2b', cost, salt } as const)
+      : ({ form, version: 2, ident: '2b', cost, salt } as const);
+  const digest = digestOf(engine.bcrypt(bcryptInput(kind, password) ?? '', bcryptSetting(kind)));
+  return { stored: formatStoredHash({ ...kind, digest }), hashes: 1 };
+}
+
+function verify(engine: BcryptEngine, cost: number, task: VerifyTask): Unmeasured<VerifyResult> {
+  const { candidates, target } = task;
+  const eachHash = 2 ** (target.cost - cost);
+  let hashes = 0;
+  for (const candidate of candidates) {
+    const input = bcryptInput(target, candidate);
+    const output = engine.bcrypt(input ?? '', bcryptSetting(target));
+    hashes += eachHash;
+    if (digestMatches(target, output) && input !== null) return { matched: candidate, hashes };
+  }
+  for (const _ of candidates) hashes += spendMissingCost(engine, target, cost);
+  return { matched: null, hashes };
+}
+
+/**
+ * A hash stored at a lower cost is refused sooner than an unknown email, which would tell that the account
+ * exists. So the difference is spent: 2^low + … + 2^(cost - 1) rounds are what 2^low lacks to 2^cost.
+ */
+function spendMissingCost(engine: BcryptEngine, target: StoredHash, cost: number): number {
+  let hashes = 0;
+  for (let step = target.cost; step < cost; step += 1) {
+    engine.bcrypt('', bcryptSetting({ cost: step, salt: target.salt }));
+    hashes += 2 ** (step - cost);
+  }
+  return hashes;
+}
