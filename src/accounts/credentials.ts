@@ -1,0 +1,55 @@
+import { ApiError } from '../errors.ts';
+import type { PasswordHasher } from '../passwords/hasher.ts';
+import { preparePassword } from '../passwords/policy.ts';
+import type { Database } from '../storage/query.ts';
+import { replacePasswordHash, selectCredentials } from '../storage/users.ts';
+import { normaliseEmail } from './email.ts';
+
+export interface CredentialsDeps {
+  db: Database;
+  hasher: PasswordHasher;
+}
+
+export interface VerifiedCredentials {
+  userId: number;
+  /** The stored hash that the password matched. */
+  passwordHash: string;
+  /** Rewrites the hash when it is of an old form or cost; does nothing when it is not. */
+  upgradeHash(): Promise<void>;
+}
+
+/**
+ * Checks an email and a password. An unknown email takes the same time as a wrong password and gets the same answer
+ * (ASVS 6.3.8).
+ *
+ * @throws ApiError INVALID_CREDENTIALS, or PASSWORD_HASHING_BUSY when too many are waiting
+ */
+export async function verifyCredentials(
+  deps: CredentialsDeps,
+  { email, password, signal }: { email: string; password: string; signal?: AbortSignal },
+): Promise<VerifiedCredentials> {
+  const stored = await selectCredentials(deps.db, normaliseEmail(email));
+  const { matches, needsRehash } = await deps.hasher.verify(password, stored?.password ?? null, signal);
+  if (!stored || !matches) throw new ApiError('INVALID_CREDENTIALS');
+  const { user_id: userId, password: passwordHash } = stored;
+  return {
+    userId,
+    passwordHash,
+    upgradeHash: async () => {
+      if (needsRehash) await rewriteHash(deps, { userId, oldHash: passwordHash, password });
+    },
+  };
+}
+
+async function rewriteHash(
+  { db, hasher }: CredentialsDeps,
+  { userId, oldHash, password }: { userId: number; oldHash: string; password: string },
+): Promise<void> {
+  try {
+    const newHash = await hasher.hash(preparePassword(password));
+    await replacePasswordHash(db, { userId, oldHash, newHash });
+  } catch (error) {
+    // Busy threads or a database on its way out are no reason to refuse a right password: the next login tries again
+    if (!(error instanceof ApiError)) throw error;
+  }
+}

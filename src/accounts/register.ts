@@ -1,0 +1,53 @@
+import { ApiError } from '../errors.ts';
+import type { PasswordHasher } from '../passwords/hasher.ts';
+import { checkPassword, type PasswordPolicy, preparePassword } from '../passwords/policy.ts';
+import type { Database } from '../storage/query.ts';
+import { insertUser } from '../storage/users.ts';
+import { normaliseEmail } from './email.ts';
+import { type User, userFrom } from './user.ts';
+
+export interface RegisterDeps {
+  db: Database;
+  hasher: PasswordHasher;
+  passwordPolicy: PasswordPolicy;
+}
+
+export interface NewAccount {
+  name: string;
+  email: string;
+  location: string;
+  about: string | null;
+  password: string;
+  /** Aborted when the client has gone, so that its password leaves the queue. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Creates an account.
+ *
+ * @throws ApiError VALIDATION_ERROR when the password is not acceptable, EMAIL_ALREADY_EXISTS, or
+ * PASSWORD_HASHING_BUSY when too many are waiting
+ */
+export async function register(
+  { db, hasher, passwordPolicy }: RegisterDeps,
+  account: NewAccount,
+): Promise<User> {
+  const email = normaliseEmail(account.email);
+  const password = preparePassword(account.password);
+  const refusals = checkPassword(password, { email, name: account.name }, passwordPolicy);
+  if (refusals.length > 0) {
+    const errors = refusals.map(({ message }) => ({ field: 'password', message }));
+    throw new ApiError('VALIDATION_ERROR', { errors });
+  }
+
+  const passwordHash = await hasher.hash(password, account.signal);
+  const row = await insertUser(db, {
+    name: account.name,
+    email,
+    location: account.location,
+    about: account.about,
+    passwordHash,
+  });
+  if (!row) throw new ApiError('EMAIL_ALREADY_EXISTS');
+  return userFrom(row);
+}

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { parseEnv } from 'node:util';
+import envSchema from 'env-schema';
+import { type Settings, settingsSchema } from './schema.ts';
+
+/** What the service runs on: the settings with everything filled in that a bare environment leaves open. */
+export type Config = Readonly<
+  Settings &
+    Required<
+      Pick<Settings, 'HOST' | 'DATABASE_URL' | 'SECRET_KEY' | 'REFRESH_TOKEN_SECRET' | 'SHUTDOWN_DELAY_MS'>
+    >
+>;
+
+/** Every missing or invalid setting at once, for a person to mend. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads `.env` and the environment, which wins. An empty variable counts as not set, as compose files write it.
+ *
+ * @throws ConfigurationError naming every problem at once
+ */
+export function readSettings(environment: NodeJS.ProcessEnv = process.env, dotenvPath = '.env'): Settings {
+  const { settings, problems } = validate({ ...readDotenv(dotenvPath), ...withoutEmpty(environment) });
+  problems.push(...databaseProblems(settings), ...secretProblems(settings), ...proxyProblems(settings));
+  if (settings.NODE_ENV === 'production') problems.push(...productionProblems(settings));
+  if (problems.length > 0) throw new ConfigurationError([...new Set(problems)]);
+  return settings;
+}
+
+/** The settings with what a bare environment leaves open: the database, the secrets and a few defaults. */
+export function completeConfig(
+  settings: Settings,
+  found: Pick<Config, 'DATABASE_URL' | 'SECRET_KEY' | 'REFRESH_TOKEN_SECRET'>,
+): Config {
+  const production = settings.NODE_ENV === 'production';
+  return Object.freeze({
+    ...settings,
+    ...found,
+    HOST: settings.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    SHUTDOWN_DELAY_MS: settings.SHUTDOWN_DELAY_MS ?? (production ? 5000 : 0),
+  });
+}
+
+/** The connection URL the settings name, or undefined when they name no database at all. */
+export function databaseUrl(settings: Settings): string | undefined {
+  if (settings.DATABASE_URL !== undefined) return settings.DATABASE_URL;
+  if (settings.DB_HOST === undefined) return undefined;
+  const part = (value: string | undefined) => encodeURIComponent(value ?? '');
+  const host = isIP(settings.DB_HOST) === 6 ? `[${settings.DB_HOST}]` : part(settings.DB_HOST);
+  const role = `${part(settings.DB_USER)}:${part(settings.DB_PASSWORD)}`;
+  return `postgres://${role}@${host}:${settings.DB_PORT}/${part(settings.DB_NAME)}`;
+}
+
+/** "a, b" → ["a", "b"]; "" → [] */
+export function listOf(setting: string): string[] {
+  return setting
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function withoutEmpty(variables: NodeJS.Dict<string>): NodeJS.Dict<string> {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+}
+
+function readDotenv(path: string): NodeJS.Dict<string> {
+  try {
+    return withoutEmpty(parseEnv(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new ConfigurationError([`${path} cannot be read: ${(error as Error).message}`]);
+  }
+}
+
+interface SchemaError {
+  instancePath: string;
+  message?: string;
+  params: { allowedValues?: string[] };
+}
+
+/** Validates against the schema; what is invalid is reported and then taken as not set, so that all else is checked too. */
+function validate(variables: NodeJS.Dict<string>): { settings: Settings; problems: string[] } {
+  const parse = (data: NodeJS.Dict<string>) =>
+    envSchema<Settings>({ schema: settingsSchema, data, env: false });
+  try {
+    return { settings: parse(variables), problems: [] };
+  } catch (error) {
+    const { errors } = error as { errors?: SchemaError[] };
+    if (errors === undefined) throw error;
+    const invalid = errors.map((each) => ({ ...each, name: each.instancePath.slice(1) }));
+    const rest = Object.fromEntries(
+      Object.entries(variables).filter(([name]) => !invalid.some((each) => each.name === name)),
+    );
+    return {
+      settings: parse(rest),
+      problems: invalid.map(({ name, message, params }) => describe(name, message, params)),
+    };
+  }
+}
+
+function describe(name: string, message: string | undefined, params: SchemaError['params']): string {
+  if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
+  if (name === 'DATABASE_URL') return 'DATABASE_URL must start with postgres:// or postgresql://';
+  return `${name} ${message}`;
+}
+
+function databaseProblems(settings: Settings): string[] {
+  if (settings.DATABASE_URL !== undefined) {
+    return URL.canParse(settings.DATABASE_URL) ? [] : ['DATABASE_URL is not a valid URL'];
+  }
+  const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;
+  const missing = names.filter((name) => settings[name] === undefined);
+  if (missing.length === 0 || missing.length === names.length) return [];
+  return missing.map((name) => `${name} is missing: the DB_ settings work together (or set DATABASE_URL)`);
+}
+
+// RFC 7518 §3.2: an HMAC key is at least as long as the hash
+const leastSecretBytes = { HS256: 32, HS384: 48, HS512: 64 } as const;
+
+function secretProblems({ SECRET_KEY, REFRESH_TOKEN_SECRET, TOKEN_CREATION_ALGORITHM }: Settings): string[] {
+  const problems: string[] = [];
+  const tooShort = (name: string, secret: string | undefined, least: number) => {
+    if (secret !== undefined && Buffer.byteLength(secret) < least) {
+      problems.push(`${name} must be at least ${least} bytes long (try: openssl rand -base64 ${least})`);
+    }
+  };
+  tooShort('SECRET_KEY', SECRET_KEY, leastSecretBytes[TOKEN_CREATION_ALGORITHM]);
+  tooShort('REFRESH_TOKEN_SECRET', REFRESH_TOKEN_SECRET, leastSecretBytes.HS256);
+  if (SECRET_KEY !== undefined && SECRET_KEY === REFRESH_TOKEN_SECRET) {
+    problems.push('REFRESH_TOKEN_SECRET must not be the same as SECRET_KEY');
+  }
+  return problems;
+}
+
+function proxyProblems(settings: Settings): string[] {
+  return listOf(settings.TRUST_PROXY)
+    .filter((range) => !isNetwork(range))
+    .map((range) => `TRUST_PROXY: "${range}" is neither an IP address nor a CIDR range`);
+}
+
+function isNetwork(range: string): boolean {
+  const [address = '', prefix, ...rest] = range.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+}
+
+function productionProblems(settings: Settings): string[] {
+  const problems: string[] = [];
+  const { DATABASE_URL, DB_HOST, DB_NAME, DB_USER, DB_PASSWORD } = settings;
+  if (
+    DATABASE_URL === undefined &&
+    [DB_HOST, DB_NAME, DB_USER, DB_PASSWORD].every((value) => value === undefined)
+  ) {
+    problems.push('DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing');
+  }
+  for (const name of ['SECRET_KEY', 'REFRESH_TOKEN_SECRET'] as const) {
+    if (settings[name] === undefined) problems.push(`${name} is missing`);
+  }
+  if (settings.BCRYPT_COST < 10) problems.push('BCRYPT_COST must be at least 10 in production');
+  return problems;
+}

@@ -1,0 +1,137 @@
+import { type Static, Type } from '@sinclair/typebox';
+
+const oneOf = <const Values extends readonly string[]>(
+  values: Values,
+  options: { default: Values[number]; description: string },
+) => Type.Unsafe<Values[number]>(Type.String({ enum: [...values], ...options }));
+
+const days = (value: number, description: string) =>
+  Type.Integer({ minimum: 1, maximum: 3650, default: value, description });
+
+/**
+ * Every setting Gatehouse knows, by the name of its environment variable. The README's table and `.env.example`
+ * are checked against this schema. A setting without a default and without "optional" in its description must be
+ * given in production.
+ */
+export const settingsSchema = Type.Object({
+  NODE_ENV: oneOf(['development', 'test', 'production'], {
+    default: 'development',
+    description: 'In production nothing is guessed: database and secrets must be given',
+  }),
+  HOST: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Address to listen on; 127.0.0.1 in development, 0.0.0.0 in production',
+    }),
+  ),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, description: 'Port to listen on' }),
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      pattern: '^postgres(ql)?://',
+      description: 'Postgres connection URL; wins over the DB_ settings',
+    }),
+  ),
+  DB_HOST: Type.Optional(Type.String({ description: 'Postgres host, when DATABASE_URL is not set' })),
+  DB_PORT: Type.Integer({ minimum: 1, maximum: 65535, default: 5432, description: 'Postgres port' }),
+  DB_NAME: Type.Optional(Type.String({ description: 'Database name; created when missing and allowed' })),
+  DB_USER: Type.Optional(Type.String({ description: 'Postgres role' })),
+  DB_PASSWORD: Type.Optional(Type.String({ description: 'Password of the role' })),
+  DATABASE_POOL_SIZE: Type.Integer({
+    minimum: 1,
+    maximum: 500,
+    default: 10,
+    description: 'Most connections one process opens',
+  }),
+  SECRET_KEY: Type.Optional(
+    Type.String({ description: 'Signs access tokens; 32 random bytes or more (48 for HS384, 64 for HS512)' }),
+  ),
+  REFRESH_TOKEN_SECRET: Type.Optional(
+    Type.String({
+      description: 'Signs refresh tokens; 32 random bytes or more, never the same as SECRET_KEY',
+    }),
+  ),
+  TOKEN_CREATION_ALGORITHM: oneOf(['HS256', 'HS384', 'HS512'], {
+    default: 'HS256',
+    description: 'How access tokens are signed: HS256, HS384 or HS512',
+  }),
+  TOKEN_ISSUER: Type.String({
+    minLength: 1,
+    default: 'gatehouse',
+    description: 'The iss claim of every token',
+  }),
+  TOKEN_AUDIENCE: Type.String({
+    minLength: 1,
+    default: 'gatehouse',
+    description: 'The aud claim of access tokens',
+  }),
+  ACCESS_TOKEN_TTL_SECONDS: Type.Integer({
+    minimum: 10,
+    maximum: 86_400,
+    default: 900,
+    description: 'Seconds an access token is valid',
+  }),
+  TOKEN_EXPIRY_LIMIT: days(30, 'Days a session may live, however often it is refreshed'),
+  SESSION_IDLE_DAYS: days(14, 'Days a session lives without a refresh'),
+  REFRESH_GRACE_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 300,
+    default: 10,
+    description: 'Seconds in which a refresh may be repeated and gets the same answer; 0 turns this off',
+  }),
+  BCRYPT_COST: Type.Integer({
+    minimum: 4,
+    maximum: 16,
+    default: 12,
+    description: 'Cost of password hashes; under 10 is refused in production',
+  }),
+  PASSWORD_HASH_ENGINE: oneOf(['auto', 'bcryptjs', 'native'], {
+    default: 'auto',
+    description: 'auto takes the native engine when it loads, else bcryptjs',
+  }),
+  HASH_MAX_WAIT_MS: Type.Integer({
+    minimum: 1,
+    maximum: 60_000,
+    default: 2000,
+    description: 'A password waits at most this long for a hash thread; beyond it the answer is 503 at once',
+  }),
+  PASSWORD_MIN_LENGTH: Type.Integer({
+    minimum: 1,
+    maximum: 128,
+    default: 8,
+    description: 'Fewest characters (code points) of a new password',
+  }),
+  PASSWORD_MAX_LENGTH: Type.Integer({
+    minimum: 64,
+    maximum: 1024,
+    default: 128,
+    description: 'Most characters (code points) of a new password',
+  }),
+  PASSWORD_BLOCKLIST: oneOf(['on', 'off'], {
+    default: 'on',
+    description: 'on refuses common passwords',
+  }),
+  PASSWORD_BLOCKLIST_FILE: Type.Optional(
+    Type.String({ description: 'Optional file of further refused passwords, one a line' }),
+  ),
+  CORS_ORIGINS: Type.String({
+    default: '',
+    description: 'Browser origins that may call this service, separated by commas; none by default',
+  }),
+  TRUST_PROXY: Type.String({
+    default: '',
+    description: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, separated by commas',
+  }),
+  SHUTDOWN_DELAY_MS: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 120_000,
+      description: 'Serve this long after SIGTERM, with readiness down; 0 in development, 5000 in production',
+    }),
+  ),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+    description: 'Least level that is logged',
+  }),
+});
+
+export type Settings = Static<typeof settingsSchema>;

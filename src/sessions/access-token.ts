@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { ApiError } from '../errors.ts';
+import { isExpired, type TokenSigner } from './signed-token.ts';
+
+/** Whom an access token speaks for. */
+export interface AccessClaims {
+  userId: number;
+  sessionId: number;
+}
+
+/** The access token of a session (JWT, RFC 9068 in spirit): `issuedAt` and `expiresAt` in seconds since the epoch. */
+export function signAccessToken(
+  signer: TokenSigner,
+  { userId, sessionId, issuedAt, expiresAt }: AccessClaims & { issuedAt: number; expiresAt: number },
+): string {
+  return signer.sign({
+    sub: String(userId),
+    sid: String(sessionId),
+    jti: randomUUID(),
+    iat: issuedAt,
+    exp: expiresAt,
+  });
+}
+
+/**
+ * Says whom a token speaks for. That the session still lives is for the database to say, in the statement that
+ * serves the request.
+ *
+ * @throws ApiError ACCESS_TOKEN_EXPIRED when only its time has passed, ACCESS_TOKEN_INVALID otherwise
+ */
+export function verifyAccessToken(signer: TokenSigner, token: string): AccessClaims {
+  let claims: { sub: unknown; sid: unknown };
+  try {
+    claims = signer.verify(token);
+  } catch (error) {
+    throw new ApiError(isExpired(error) ? 'ACCESS_TOKEN_EXPIRED' : 'ACCESS_TOKEN_INVALID', { cause: error });
+  }
+  return { userId: idFrom(claims.sub), sessionId: idFrom(claims.sid) };
+}
+
+function idFrom(claim: unknown): number {
+  const id = typeof claim === 'string' && /^[1-9]\d{0,15}$/.test(claim) ? Number(claim) : Number.NaN;
+  if (!Number.isSafeInteger(id))
+    throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'sub or sid is not an id' });
+  return id;
+}

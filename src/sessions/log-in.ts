@@ -1,0 +1,63 @@
+import {
+  type CredentialsDeps,
+  type VerifiedCredentials,
+  verifyCredentials,
+} from '../accounts/credentials.ts';
+import { ApiError } from '../errors.ts';
+import { insertSession, type SessionRow } from '../storage/sessions.ts';
+import { hashHandle, newHandle } from './refresh-token.ts';
+import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
+
+export interface LogInInput {
+  email: string;
+  password: string;
+  /** What the client says it is and where it calls from, kept with the session. */
+  userAgent: string | null;
+  ip: string | null;
+  /** Aborted when the client has gone, so that its password leaves the queue. */
+  signal?: AbortSignal;
+}
+
+export interface LoggedIn {
+  userId: number;
+  tokens: TokenPair;
+}
+
+const longestUserAgent = 512;
+
+/**
+ * Checks the password and opens a session.
+ *
+ * @throws ApiError INVALID_CREDENTIALS, or PASSWORD_HASHING_BUSY when too many are waiting
+ */
+export async function logIn(deps: CredentialsDeps & TokenPairDeps, input: LogInInput): Promise<LoggedIn> {
+  const handle = newHandle();
+  // The stored hash may be replaced between the check and the opening: by a change of the password, or by another
+  // login that rewrote an old hash. The second attempt tells one from the other.
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    const verified = await verifyCredentials(deps, input);
+    const session = await openSession(deps, verified, handle, input);
+    if (session) {
+      await verified.upgradeHash();
+      return { userId: session.user_id, tokens: tokenPair(deps, session, handle) };
+    }
+  }
+  throw new ApiError('INVALID_CREDENTIALS', { cause: 'the password was changed during the login' });
+}
+
+function openSession(
+  { db, sessionLimits }: CredentialsDeps & TokenPairDeps,
+  { userId, passwordHash }: VerifiedCredentials,
+  handle: string,
+  { userAgent, ip }: LogInInput,
+): Promise<SessionRow | undefined> {
+  return insertSession(db, {
+    userId,
+    passwordHash,
+    handleHash: hashHandle(handle),
+    lifetimeSeconds: sessionLimits.lifetimeSeconds,
+    idleSeconds: sessionLimits.idleSeconds,
+    userAgent: userAgent?.slice(0, longestUserAgent) ?? null,
+    ip,
+  });
+}

@@ -1,0 +1,58 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { ApiError } from '../errors.ts';
+import { isExpired, type TokenSigner } from './signed-token.ts';
+
+/** What a refresh token says: the session's handle and how often the token was rotated. */
+export interface RefreshClaims {
+  /** base64url of 256 random bits, the same for the whole life of the session. */
+  handle: string;
+  /** 1 for the first token of a session, one more with each rotation. */
+  generation: number;
+}
+
+const handleBytes = 32;
+const handlePattern = /^[\w-]{43}$/;
+const greatestGeneration = 2 ** 31 - 1;
+
+export function newHandle(): string {
+  return randomBytes(handleBytes).toString('base64url');
+}
+
+/** What is stored in place of the handle. The handle is random, so a plain hash is enough (ASVS 2.9.2). */
+export function hashHandle(handle: string): Buffer {
+  return createHash('sha256').update(handle).digest();
+}
+
+/**
+ * The refresh token of one generation of a session, times in seconds since the epoch.
+ *
+ * The same claims always give the same bytes: the times come from the session's row and HMAC is deterministic. So
+ * whoever repeats a refresh gets what the first one got, from any replica, without the token being stored anywhere.
+ */
+export function signRefreshToken(
+  signer: TokenSigner,
+  { handle, generation, issuedAt, expiresAt }: RefreshClaims & { issuedAt: number; expiresAt: number },
+): string {
+  return signer.sign({ handle, generation, iat: issuedAt, exp: expiresAt });
+}
+
+/** @throws ApiError REFRESH_TOKEN_EXPIRED when only its time has passed, REFRESH_TOKEN_INVALID otherwise */
+export function verifyRefreshToken(signer: TokenSigner, token: string): RefreshClaims {
+  let claims: { handle: unknown; generation: unknown };
+  try {
+    claims = signer.verify(token);
+  } catch (error) {
+    throw new ApiError(isExpired(error) ? 'REFRESH_TOKEN_EXPIRED' : 'REFRESH_TOKEN_INVALID', {
+      cause: error,
+    });
+  }
+  const { handle, generation } = claims;
+  if (typeof handle !== 'string' || !handlePattern.test(handle) || !isGeneration(generation)) {
+    throw new ApiError('REFRESH_TOKEN_INVALID', { cause: 'handle or generation is not of its form' });
+  }
+  return { handle, generation };
+}
+
+function isGeneration(claim: unknown): claim is number {
+  return Number.isInteger(claim) && (claim as number) >= 1 && (claim as number) < greatestGeneration;
+}

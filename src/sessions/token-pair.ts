@@ -1,0 +1,62 @@
+import type { SessionRow } from '../storage/sessions.ts';
+import { signAccessToken } from './access-token.ts';
+import { signRefreshToken } from './refresh-token.ts';
+import type { TokenSigner } from './signed-token.ts';
+
+export interface TokenSigners {
+  access: TokenSigner;
+  refresh: TokenSigner;
+}
+
+export interface TokenPairDeps {
+  tokens: TokenSigners;
+  sessionLimits: SessionLimits;
+}
+
+export interface SessionLimits {
+  accessTokenSeconds: number;
+  /** Absolute, however often the session is refreshed. */
+  lifetimeSeconds: number;
+  /** Without a refresh. */
+  idleSeconds: number;
+  /** How long a refresh may be repeated; 0 for not at all. */
+  refreshGraceSeconds: number;
+}
+
+/** RFC 6749 §5.1, and how long the refresh token lasts; seconds. */
+export interface TokenPair {
+  access_token: string;
+  token_type: 'Bearer';
+  expires_in: number;
+  refresh_token: string;
+  refresh_expires_in: number;
+}
+
+/** The tokens for a session as it stands. An access token never outlives its session. */
+export function tokenPair(
+  { tokens, sessionLimits }: TokenPairDeps,
+  session: SessionRow,
+  handle: string,
+): TokenPair {
+  const accessExpiresAt = Math.min(
+    session.now + sessionLimits.accessTokenSeconds,
+    session.refresh_expires_at,
+  );
+  return {
+    access_token: signAccessToken(tokens.access, {
+      userId: session.user_id,
+      sessionId: session.tokenid,
+      issuedAt: session.now,
+      expiresAt: accessExpiresAt,
+    }),
+    token_type: 'Bearer',
+    expires_in: accessExpiresAt - session.now,
+    refresh_token: signRefreshToken(tokens.refresh, {
+      handle,
+      generation: session.generation,
+      issuedAt: session.rotated_at,
+      expiresAt: session.refresh_expires_at,
+    }),
+    refresh_expires_in: session.refresh_expires_at - session.now,
+  };
+}

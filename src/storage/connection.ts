@@ -1,0 +1,44 @@
+import type { ClientConfig, CustomTypesConfig, PoolConfig } from 'pg';
+import pg from 'pg';
+
+const { builtins, getTypeParser } = pg.types;
+
+/** int8 becomes a number: ids stay far below 2^53, and the schemas hold them to it. */
+const types: CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === builtins.INT8 && format !== 'binary' ? Number : getTypeParser(oid, format),
+};
+
+/** Milliseconds. Each bound lies within the next, so that the innermost one that applies names the cause. */
+export const timeouts = {
+  lock: 2000,
+  statement: 2500,
+  query: 3000,
+  connect: 1500,
+  idleInTransaction: 10_000,
+} as const;
+
+/** What the service's own connections have in common. */
+export function connectionOptions(connectionString: string): ClientConfig {
+  return {
+    connectionString,
+    types,
+    application_name: 'gatehouse',
+    connectionTimeoutMillis: timeouts.connect,
+    lock_timeout: timeouts.lock,
+    statement_timeout: timeouts.statement,
+    query_timeout: timeouts.query,
+    idle_in_transaction_session_timeout: timeouts.idleInTransaction,
+    keepAlive: true,
+  };
+}
+
+export function poolOptions(connectionString: string, size: number): PoolConfig {
+  return {
+    ...connectionOptions(connectionString),
+    max: size,
+    idleTimeoutMillis: 30_000,
+    // Connections follow a moved primary or a changed DNS name within this time
+    maxLifetimeSeconds: 1800,
+  };
+}
