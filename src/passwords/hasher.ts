@@ -59,6 +59,9 @@ export interface PasswordHasherOptions {
   onThreadError?: (error: Error) => void;
 }
 
+/** Enough rounds for the compiler to have made up its mind before anything is measured. */
+const warmUpCost = 7;
+
 /**
  * Starts the hashing threads, measures them, and resolves when every one is ready.
  *
@@ -68,7 +71,7 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
   const threads = options.threads ?? availableParallelism();
   const { name: engine } = await loadEngine(options.engine);
   const pool = createPool(threads, { engine, cost: options.cost });
-  const { dummy, msPerHash } = await calibrate(pool, threads).catch(async (error: unknown) => {
+  const { dummy, msPerHash } = await calibrate(pool, threads, options.cost).catch(async (error: unknown) => {
     await pool.destroy();
     throw error;
   });
@@ -86,7 +89,7 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
     estimatedWaitMs: () => queue.estimatedWaitMs(),
     msPerHash: () => queue.msPerHash,
     async hash(password, signal) {
-      const task: WorkerTask = { kind: 'hash', password: preparePassword(password) };
+      const task: WorkerTask = { kind: 'hash', password: preparePassword(password), cost: options.cost };
       return (await queue.run(1, () => inPool<HashResult>(task), signal)).stored;
     },
     async verify(rawPassword, stored, signal) {
@@ -125,18 +128,25 @@ function createPool(threads: number, workerData: WorkerSetup): Piscina {
 }
 
 /**
- * Hashes on every thread at once, as they will under load. The seed of the queue's estimate, and a hash of
- * nothing anybody knows for accounts that do not exist.
+ * Hashes on every thread at once, as they will under load: the seed of the queue's estimate, and a hash of
+ * nothing anybody knows, for accounts that do not exist.
  */
-async function calibrate(pool: Piscina, threads: number): Promise<{ dummy: StoredHash; msPerHash: number }> {
-  const onEveryThread = () =>
-    Promise.all(
-      Array.from({ length: threads }, () =>
-        runTask<HashResult>(pool, { kind: 'hash', password: randomBytes(32).toString('base64url') }),
-      ),
-    );
+async function calibrate(
+  pool: Piscina,
+  threads: number,
+  cost: number,
+): Promise<{ dummy: StoredHash; msPerHash: number }> {
+  const onEveryThread = (atCost: number) => {
+    const password = randomBytes(32).toString('base64url');
+    const task: WorkerTask = { kind: 'hash', password, cost: atCost };
+    return Promise.all(Array.from({ length: threads }, () => runTask<HashResult>(pool, task)));
+  };
+  const measure = async () => {
+    await onEveryThread(Math.min(cost, warmUpCost));
+    return onEveryThread(cost);
+  };
   // When a thread cannot start, piscina emits an error and leaves its tasks waiting for ever.
-  const results = await Promise.race([onEveryThread(), firstError(pool)]);
+  const results = await Promise.race([measure(), firstError(pool)]);
   const [first] = results;
   const dummy = first === undefined ? null : parseStoredHash(first.stored);
   if (dummy === null) throw new Error('The password hash engine gave no hash');

@@ -16,13 +16,14 @@ import type { MeasuredWork } from './hash-queue.ts';
 
 export interface WorkerSetup {
   engine: EngineName;
-  /** The configured cost: what new hashes get, and what every refusal takes. */
+  /** The configured cost: what every refusal takes, and the unit that work is counted in. */
   cost: number;
 }
 
 export interface HashTask {
   kind: 'hash';
   password: string;
+  cost: number;
 }
 
 export interface VerifyTask {
@@ -65,7 +66,8 @@ async function start({ engine: name, cost }: WorkerSetup): Promise<(task: Worker
 
 type Unmeasured<T> = Omit<T, 'durationMs'>;
 
-function hash(engine: BcryptEngine, cost: number, { password }: HashTask): Unmeasured<HashResult> {
+function hash(engine: BcryptEngine, usualCost: number, task: HashTask): Unmeasured<HashResult> {
+  const { password, cost } = task;
   const salt = encodeSalt(randomBytes(16));
   const form = formFor(password);
   const kind =
@@ -73,7 +75,7 @@ function hash(engine: BcryptEngine, cost: number, { password }: HashTask): Unmea
       ? ({ form, ident: '2b', cost, salt } as const)
       : ({ form, version: 2, ident: '2b', cost, salt } as const);
   const digest = digestOf(engine.bcrypt(bcryptInput(kind, password) ?? '', bcryptSetting(kind)));
-  return { stored: formatStoredHash({ ...kind, digest }), hashes: 1 };
+  return { stored: formatStoredHash({ ...kind, digest }), hashes: 2 ** (cost - usualCost) };
 }
 
 function verify(engine: BcryptEngine, cost: number, task: VerifyTask): Unmeasured<VerifyResult> {
