@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { EmbeddedPostgresError, useYourOwn } from './error.ts';
 
@@ -40,16 +40,6 @@ export function canReach(target: string, account: Account): boolean {
     const needed = at === target && stats?.isFile() ? 0o4 : 0o1;
     if (!stats || !allows(stats, account, needed)) return false;
     if (folder === at) return true;
-  }
-}
-
-/** True when we, as we are, may write in this folder. */
-export function canWrite(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 
