@@ -170,7 +170,7 @@ async function runTask<T>(pool: Piscina, task: WorkerTask): Promise<T> {
   }
 }
 
-/** Keeps what tells the failures apart, drops whatever may quote a task. */
+/** An engine or piscina may quote what it was given, so neither message nor cause reaches a log. */
 function withoutSecrets(error: unknown): Error {
   const { name, code } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
   return new Error(`A password hashing thread failed (${code ?? name ?? 'unknown'})`);

@@ -1,0 +1,276 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { type EngineName, loadEngine } from '../../src/passwords/engine.ts';
+import { formFor } from '../../src/passwords/hash-format.ts';
+import { type PasswordHasherOptions, startPasswordHasher } from '../../src/passwords/hasher.ts';
+import { passlibVectors } from './vectors.ts';
+
+const hasNative = await loadEngine('native').then(
+  () => true,
+  () => false,
+);
+const engineNames: EngineName[] = hasNative ? ['bcryptjs', 'native'] : ['bcryptjs'];
+
+async function start(t: Test, options: Partial<PasswordHasherOptions> = {}) {
+  const hasher = await startPasswordHasher({
+    cost: 4,
+    engine: 'auto',
+    maxWaitMs: 60_000,
+    threads: 1,
+    ...options,
+  });
+  t.teardown(() => hasher.close());
+  return hasher;
+}
+
+/** For whatever is neither about cost nor about the queue. */
+const shared = await start(t);
+
+const yes = { matches: true, needsRehash: false, malformed: false };
+const again = { matches: true, needsRehash: true, malformed: false };
+const no = { matches: false, needsRehash: false, malformed: false };
+
+for (const engine of engineNames) {
+  t.test(`${engine} verifies what passlib wrote`, async (t) => {
+    const hasher = await start(t, { engine, cost: 5 });
+    t.equal(hasher.engine, engine);
+    for (const [password, stored] of [...passlibVectors.plain, ...passlibVectors.digestedVersion1]) {
+      // Another cost, another identifier, un-normalised text or an older version: each is a reason.
+      t.same(await hasher.verify(password, stored), again, stored);
+      t.same(await hasher.verify(`${password}!`, stored), no, `${stored}, wrong`);
+    }
+    for (const [password, stored] of passlibVectors.truncated) {
+      t.same(await hasher.verify(password, stored), again, stored);
+      t.same(await hasher.verify(`${password}!`, stored), again, `${stored} ends at byte 72`);
+      t.same(await hasher.verify(`!${password}`, stored), no, `${stored}, wrong`);
+    }
+    for (const [password, stored] of passlibVectors.digested) {
+      const expected = formFor(password) === 'bcrypt-sha256' ? yes : again;
+      t.same(await hasher.verify(password, stored), expected, stored);
+      t.same(await hasher.verify(`${password}!`, stored), no, `${stored}, wrong`);
+    }
+  });
+
+  t.test(`${engine} writes what the other one accepts, nothing truncated`, async (t) => {
+    const hasher = await start(t, { engine });
+    const others = [hasher, await start(t, { engine: engine === 'native' ? 'bcryptjs' : 'auto' })];
+    for (const length of [8, 71, 72, 73, 128]) {
+      const password = 'p'.repeat(length);
+      const stored = await hasher.hash(password);
+      t.match(stored, length < 72 ? /^\$2b\$04\$/ : /^\$bcrypt-sha256\$v=2,t=2b,r=4\$/, `${length} bytes`);
+      t.not(stored, await hasher.hash(password), 'salted');
+      for (const other of others) {
+        t.same(await other.verify(password, stored), yes, `${length} bytes by ${other.engine}`);
+        t.same(await other.verify(`${password}p`, stored), no, `one more than ${length} by ${other.engine}`);
+        t.same(
+          await other.verify(password.slice(1), stored),
+          no,
+          `one less than ${length} by ${other.engine}`,
+        );
+      }
+    }
+  });
+}
+
+t.test('any text verifies against its own hash and no other', async () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.string({ unit: 'grapheme', minLength: 10, maxLength: 128 }),
+    fc.constantFrom('', '\0', 'a\0b', 'a\0a'),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      text,
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 3 }),
+      async (password, more) => {
+        const stored = await shared.hash(password);
+        const right = await shared.verify(password, stored);
+        const wrong = await shared.verify(password + more, stored);
+        const normalised = password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
+        const stillSame = (password + more).replace(/\p{Zs}/gu, ' ').normalize('NFC') === normalised;
+        return right.matches && !right.needsRehash && wrong.matches === stillSame;
+      },
+    ),
+  );
+});
+
+t.test('a NUL ends nothing', async (t) => {
+  const stored = await shared.hash('secret pass');
+  t.same(await shared.verify('secret pass\0', stored), no);
+  t.same(await shared.verify('secret pass\0secret pass', stored), no, 'to bcrypt itself this is the same');
+});
+
+t.test('the same password typed on another device', async (t) => {
+  const composed = await shared.hash('Gr\u00fcezi Mitenand');
+  t.same(
+    await shared.verify('Gru\u0308ezi\u00a0Mitenand', composed),
+    yes,
+    'decomposed, with a no-break space',
+  );
+  t.same(await shared.verify('gr\u00fcezi mitenand', composed), no, 'case counts');
+});
+
+t.test('unusable stored hashes match nothing and break nothing', async (t) => {
+  for (const stored of ['', 'secret', '$2x$04$x', `$2b$99$${'.'.repeat(53)}`, '\0', '$argon2id$v=19$x']) {
+    t.same(await shared.verify('secret', stored), { ...no, malformed: true }, JSON.stringify(stored));
+  }
+  t.same(await shared.verify('secret', null), no, 'no account');
+});
+
+t.test('a refusal takes as long as any other', async (t) => {
+  const hasher = await start(t, { cost: 8 });
+  const cheaper = await start(t, { cost: 6 });
+  const stored = await hasher.hash('the right password');
+  const fromCost6 = await cheaper.hash('the right password');
+  const long = await hasher.hash('x'.repeat(100));
+  const decomposed = 'wro\u0308ng password';
+  const cases: Record<string, [password: string, stored: string | null, hashes: number]> = {
+    'no account': ['wrong password', null, 1],
+    'wrong password': ['wrong password', stored, 1],
+    'malformed hash': ['wrong password', 'malformed', 1],
+    'hash of a lower cost': ['wrong password', fromCost6, 1],
+    'long password': ['wrong password', long, 1],
+    'no account, two candidates': [decomposed, null, 2],
+    'wrong password, two candidates': [decomposed, stored, 2],
+    'hash of a lower cost, two candidates': [decomposed, fromCost6, 2],
+  };
+  const times: Record<string, number[]> = {};
+  for (let round = 0; round < 15; round += 1) {
+    for (const [title, [password, against]] of Object.entries(cases)) {
+      const began = performance.now();
+      t.equal((await hasher.verify(password, against)).matches, false);
+      times[title] = [...(times[title] ?? []), performance.now() - began];
+    }
+  }
+  const median = (title: string) => (times[title] ?? []).sort((a, b) => a - b)[7] ?? Number.NaN;
+  for (const [title, [, , hashes]] of Object.entries(cases)) {
+    const ratio = median(title) / median('wrong password') / hashes;
+    t.ok(ratio > 0.7 && ratio < 1.4, `${title}: ${ratio.toFixed(2)} of the time of a wrong password, each`);
+  }
+});
+
+t.test('a storm is admitted up to the bound, all admitted finish', async (t) => {
+  const hasher = await start(t, { cost: 8, maxWaitMs: 200, threads: 2 });
+  const msPerHash = hasher.msPerHash();
+  const bound = Math.floor((200 * 2) / msPerHash) + 1;
+  const began = performance.now();
+  const outcomes = await Promise.all(
+    Array.from({ length: 1000 }, () =>
+      hasher.verify('wrong password', null).then(
+        (verdict) => ({ verdict, ms: performance.now() - began }),
+        (error: { code: string; retryAfter: number }) => ({ error, ms: performance.now() - began }),
+      ),
+    ),
+  );
+  const admitted = outcomes.filter((outcome) => 'verdict' in outcome);
+  const refused = outcomes.filter((outcome) => 'error' in outcome);
+  t.equal(admitted.length, bound, `${bound} at ${msPerHash.toFixed(1)} ms a hash`);
+  t.ok(bound < 500, 'the bound is what held');
+  for (const outcome of refused) {
+    if (outcome.error.code !== 'PASSWORD_HASHING_BUSY' || outcome.error.retryAfter !== 1)
+      t.fail('refused oddly');
+  }
+  const firstAnswer = Math.min(...admitted.map(({ ms }) => ms));
+  t.ok(
+    Math.max(...refused.map(({ ms }) => ms)) <= firstAnswer,
+    'refused at once, before anybody was answered',
+  );
+  t.equal(hasher.queueSize, 0);
+  t.equal(hasher.estimatedWaitMs(), 0);
+  t.same(await hasher.verify('wrong password', null), no, 'and the next one is served');
+});
+
+t.test('verifying two candidates counts as two', async (t) => {
+  const hasher = await start(t, { cost: 8 });
+  const one = hasher.verify('plain', null);
+  const waitAfterOne = hasher.estimatedWaitMs();
+  const two = hasher.verify('de\u0301compose\u0301', null);
+  t.ok(Math.abs(hasher.estimatedWaitMs() / waitAfterOne - 3) < 1e-9);
+  t.equal(hasher.queueSize, 1);
+  await Promise.all([one, two]);
+});
+
+t.test('whoever has gone leaves the queue, and the thread lives on', async (t) => {
+  const hasher = await start(t, { cost: 8 });
+  const gone = new AbortController();
+  const running = hasher.verify('first', null, gone.signal);
+  const controllers = Array.from({ length: 50 }, () => new AbortController());
+  const waiting = controllers.map(({ signal }) => hasher.hash('secret of nobody', signal));
+  const after = hasher.hash('secret of somebody');
+  t.equal(hasher.queueSize, 51);
+  for (const controller of [gone, ...controllers]) controller.abort();
+  for (const outcome of await Promise.allSettled([running, ...waiting])) {
+    t.match(outcome, { status: 'rejected', reason: { name: 'AbortError' } });
+    t.notMatch(JSON.stringify(outcome), 'secret');
+  }
+  t.equal(hasher.queueSize, 1);
+  t.ok(await after);
+  t.equal(hasher.estimatedWaitMs(), 0);
+});
+
+t.test('nothing on the main thread waits for a hash', async (t) => {
+  const hasher = await start(t, { cost: 11, engine: 'bcryptjs' });
+  const began = performance.now();
+  let settled = false;
+  const hashing = hasher.hash('some password').then(() => {
+    settled = true;
+  });
+  await delay(1);
+  t.notOk(settled, `the event loop turned after ${(performance.now() - began).toFixed(1)} ms`);
+  await hashing;
+});
+
+t.test('only the hashing threads step back', { skip: process.platform !== 'linux' }, async (t) => {
+  const niceOf = async (thread: string) => {
+    const stat = await readFile(`/proc/self/task/${thread}/stat`, 'utf8');
+    // proc(5): nice is field 19, and the second field, in brackets, may hold spaces.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  };
+  const countOf = async (nice: number) => {
+    const threads = await readdir('/proc/self/task');
+    return (await Promise.all(threads.map(niceOf))).filter((each) => each === nice).length;
+  };
+  const main = await niceOf(String(process.pid));
+  const before = await countOf(main + 10);
+  await start(t, { threads: 2 });
+  t.equal(await niceOf(String(process.pid)), main, 'the main thread keeps its priority');
+  // piscina does without where the optional @napi-rs/nice is missing.
+  const canStepBack = await import('@napi-rs/nice').then(
+    () => true,
+    () => false,
+  );
+  t.equal((await countOf(main + 10)) - before, canStepBack ? 2 : 0);
+});
+
+t.test('a cost no engine takes stops the start', async (t) => {
+  for (const engine of engineNames) {
+    await t.rejects(start(t, { cost: 32, engine }), { message: /^A password hashing thread failed/ }, engine);
+  }
+});
+
+t.test('one thread per core unless told otherwise', async (t) => {
+  const { threads: ignored, ...rest } = { cost: 4, engine: 'auto', maxWaitMs: 1000, threads: 0 } as const;
+  const hasher = await startPasswordHasher(rest);
+  t.teardown(() => hasher.close());
+  t.equal(hasher.threads, availableParallelism(), `not ${ignored}`);
+});
+
+t.test('closing is quick, and final', async (t) => {
+  const hasher = await start(t, { cost: 8 });
+  const running = hasher.hash('running');
+  const waiting = Array.from({ length: 100 }, () => hasher.hash('waiting'));
+  const began = performance.now();
+  const closing = hasher.close();
+  for (const outcome of await Promise.allSettled(waiting)) {
+    t.match(outcome, { status: 'rejected', reason: { code: 'SHUTTING_DOWN' } });
+  }
+  t.match(await running, /^\$2b\$08\$/, 'what runs finishes');
+  await closing;
+  t.ok(performance.now() - began < 1000, 'without working off the queue');
+  await t.rejects(hasher.hash('late'), { code: 'SHUTTING_DOWN' });
+  await hasher.close();
+});
