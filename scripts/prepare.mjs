@@ -101,9 +101,10 @@ function install() {
 async function underLock(work) {
   const lock = at('.data', 'prepare.lock');
   mkdirSync(path.dirname(lock), { recursive: true });
-  for (let told = false; !createExclusively(lock, String(process.pid)); told = true) {
+  for (let told = false; !createExclusively(lock, String(process.pid)); ) {
+    if (removeIfAbandoned(lock)) continue;
     if (!told) say('waiting for another start to finish its preparations');
-    removeIfAbandoned(lock);
+    told = true;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   process.on('exit', () => rmSync(lock, { force: true }));
@@ -133,15 +134,16 @@ function isAbandoned(lock) {
 
 /** Only one process at a time may remove the lock: otherwise a second could remove what the first made since. */
 function removeIfAbandoned(lock) {
-  if (!isAbandoned(lock)) return;
+  if (!isAbandoned(lock)) return false;
   const breaker = `${lock}.break`;
   if (!createExclusively(breaker, '')) {
     const stats = statSync(breaker, { throwIfNoEntry: false });
     if (stats && Date.now() - stats.mtimeMs > 5_000) rmSync(breaker, { force: true });
-    return;
+    return false;
   }
   if (isAbandoned(lock)) rmSync(lock, { force: true });
   rmSync(breaker, { force: true });
+  return true;
 }
 
 function fail(message, code) {

@@ -6,6 +6,8 @@ import { type Cluster, initialise, roleName } from './cluster.ts';
 import { EmbeddedPostgresError } from './error.ts';
 import { takeOwnership } from './owner.ts';
 import { settle } from './place.ts';
+import { findPostmaster, type Postmaster } from './postmaster.ts';
+import { waitUntil } from './process.ts';
 import { joinServer, startServer, stopServer } from './server.ts';
 import { systemShelters } from './shelter.ts';
 
@@ -44,15 +46,36 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const cluster: Cluster = { home, data: path.join(home, 'data'), binaries, account };
   try {
     const { password, synced } = await initialise(cluster, onProgress);
-    const { port } = (await joinServer(cluster)) ?? (await startServer(cluster, settings));
-    const url = `postgres://${roleName}:${encodeURIComponent(password)}@127.0.0.1:${port}`;
-    await ensureDatabase(url);
-    return { url: `${url}/${roleName}`, stop: stopOnce(cluster, synced, release) };
+    const url = await openServer(cluster, password, settings);
+    return { url, stop: stopOnce(cluster, synced, release) };
   } catch (error) {
     await stopServer(cluster).catch(() => {});
     release();
     throw error;
   }
+}
+
+/** Joins the Postgres that was left running here, or starts one; gives its URL. */
+async function openServer(
+  cluster: Cluster,
+  password: string,
+  settings: Record<string, string>,
+): Promise<string> {
+  const urlOf = ({ port }: Postmaster, database: string) =>
+    `postgres://${roleName}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
+  const left = await joinServer(cluster);
+  if (left) {
+    try {
+      await ensureDatabase(urlOf(left, 'postgres'));
+      return urlOf(left, roleName);
+    } catch (error) {
+      // One that was killed a moment ago looks alive until it is gone.
+      if (!(await waitUntil(() => !findPostmaster(cluster.data), 2_000))) throw error;
+    }
+  }
+  const started = await startServer(cluster, settings);
+  await ensureDatabase(urlOf(started, 'postgres'));
+  return urlOf(started, roleName);
 }
 
 function stopOnce(cluster: Cluster, synced: Promise<unknown>, release: () => void): () => Promise<void> {
@@ -64,7 +87,7 @@ function stopOnce(cluster: Cluster, synced: Promise<unknown>, release: () => voi
 }
 
 async function ensureDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: `${url}/postgres`, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   try {
     await client.connect();
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [roleName]);

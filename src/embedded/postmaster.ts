@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isAlive, servesFolder } from './process.ts';
 
@@ -19,17 +19,17 @@ export function findPostmaster(data: string): Postmaster | undefined {
 }
 
 /**
- * After a crash the file names a dead process, which Postgres sees for itself; but once the id has gone to another
- * program of the same user, it takes that for itself and refuses to start. The file itself must stay: its shared
- * memory id is how Postgres notices children that outlived their postmaster.
+ * After a crash the file names a dead process, which Postgres sees for itself; but when the id has gone to another
+ * program of the same user, or nobody has reaped the dead, it takes that for itself and refuses to start. The file
+ * must stay: its shared memory id is how Postgres notices children that outlived their postmaster.
  */
 export function forgetDeadPostmaster(data: string): void {
   const lines = readPidFile(data);
-  const pid = Number(lines[0]);
-  if (lines.length === 0 || !isAlive(pid) || servesFolder(pid, data)) return;
+  if (lines.length === 0 || findPostmaster(data)) return;
   const file = path.join(data, 'postmaster.pid');
   // No system gives out this id.
-  writeFileSync(`${file}.stale`, ['2147483647', ...lines.slice(1)].join('\n'), { mode: 0o644 });
+  rmSync(`${file}.stale`, { force: true });
+  writeFileSync(`${file}.stale`, ['2147483647', ...lines.slice(1)].join('\n'), { flag: 'wx', mode: 0o644 });
   renameSync(`${file}.stale`, file);
 }
 

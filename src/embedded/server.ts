@@ -14,13 +14,15 @@ const stopSeconds = 60;
 
 /** Starts Postgres on a free port of 127.0.0.1 and waits until it takes connections. */
 export async function startServer(cluster: Cluster, settings: Record<string, string>): Promise<Postmaster> {
-  forgetDeadPostmaster(cluster.data);
   const deadline = performance.now() + 10_000;
   for (;;) {
+    forgetDeadPostmaster(cluster.data);
     const result = await attempt(cluster, settings, await freePort());
     if (typeof result !== 'string') return result;
-    // Somebody took the port just now; or children of a killed Postgres are still on their way out.
-    const passing = /Address already in use|shared memory block .* is still in use/.test(result);
+    // Somebody took the port just now; or a killed Postgres or its children are still on their way out.
+    const passing = /Address already in use|postmaster\.pid" already exists|block .* is still in use/.test(
+      result,
+    );
     if (!passing || performance.now() > deadline) {
       throw new EmbeddedPostgresError(
         `Postgres did not start in ${cluster.home}`,
