@@ -4,6 +4,10 @@ import { deleteReusedSession, rotateSession } from '../storage/sessions.ts';
 import { hashHandle, verifyRefreshToken } from './refresh-token.ts';
 import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
 
+export interface RefreshDeps extends TokenPairDeps {
+  db: Database;
+}
+
 /**
  * Exchanges a refresh token for the next pair (RFC 6749 §6, rotation as RFC 9700 §4.14.2). Repeated within the grace
  * it gives the same refresh token again; repeated later it is taken for stolen and ends the session.
@@ -11,10 +15,7 @@ import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
  * @throws ApiError REFRESH_TOKEN_INVALID or REFRESH_TOKEN_EXPIRED without asking the database, REFRESH_TOKEN_REUSED
  * once the session has been ended, SESSION_ENDED when it had ended before
  */
-export async function refresh(
-  deps: TokenPairDeps & { db: Database },
-  refreshToken: string,
-): Promise<TokenPair> {
+export async function refresh(deps: RefreshDeps, refreshToken: string): Promise<TokenPair> {
   const { handle, generation } = verifyRefreshToken(deps.tokens.refresh, refreshToken);
   const presented = { handleHash: hashHandle(handle), generation };
 

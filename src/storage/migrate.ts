@@ -18,6 +18,11 @@ export function newestMigration(): string {
   return newest.slice(0, -'.sql'.length);
 }
 
+/** A migration refused or failed; nothing of it has been applied. The message is the database's, hint included. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
 export interface MigrationLog {
   info(message: string): void;
   warn(message: string): void;
@@ -27,7 +32,7 @@ export interface MigrationLog {
  * Brings the schema up to date and returns the names of the migrations that were applied: all that were missing, or
  * none. Of many processes at once one does the work under an advisory lock while the others wait.
  *
- * @throws Error with the database's message, hint included, when a migration refuses
+ * @throws MigrationError
  */
 export async function migrate(databaseUrl: string, log: MigrationLog): Promise<string[]> {
   for (;;) {
@@ -36,7 +41,7 @@ export async function migrate(databaseUrl: string, log: MigrationLog): Promise<s
     } catch (error) {
       const { message, hint, code } = error as { message: string; hint?: string; code?: string };
       if (code !== lockNotAvailable)
-        throw new Error(hint ? `${message}. ${hint}` : message, { cause: error });
+        throw new MigrationError(hint ? `${message}. ${hint}` : message, { cause: error });
       log.warn('waiting for another migration, or for a table that is in use');
     }
   }

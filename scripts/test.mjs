@@ -1,0 +1,73 @@
+// Runs the tests with tap against a real Postgres: the one that TEST_DATABASE_URL names, else an embedded one that
+// ends with the run. Arguments go to tap: npm test -- test/routes/login.test.ts
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../dist/embedded/postgres.js';
+import { prepareDatabase } from '../dist/storage/prepare-database.js';
+import { root } from './build.mjs';
+
+const prefix = `gatehouse_test_${randomBytes(4).toString('hex')}_`;
+
+async function startPostgres() {
+  if (process.env.TEST_DATABASE_URL) return { url: process.env.TEST_DATABASE_URL, stop: async () => {} };
+  return startEmbeddedPostgres({
+    directory: path.join(root, '.data', 'test-postgres'),
+    onProgress: (message) => console.error(message),
+    // Nothing here has to outlive a power cut
+    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
+  });
+}
+
+/** Every test database is a clone of this one, to which nobody may be connected while it is copied. */
+async function createTemplate(url) {
+  const template = new URL(url);
+  template.pathname = `/${prefix}template`;
+  await prepareDatabase(template.href, { info: () => {}, warn: console.error });
+}
+
+async function dropDatabases(url) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query('SELECT datname FROM pg_database WHERE starts_with(datname, $1)', [
+    prefix,
+  ]);
+  for (const { datname } of rows)
+    await client.query(`DROP DATABASE ${client.escapeIdentifier(datname)} WITH (FORCE)`);
+  await client.end();
+}
+
+function runTap(url) {
+  const report = path.join(root, '.tap', 'report.tap');
+  mkdirSync(path.dirname(report), { recursive: true });
+  const tap = path.join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
+  const child = spawn(process.execPath, [tap, `--output-file=${report}`, ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, TEST_DATABASE_URL: url, TEST_DATABASE_PREFIX: prefix },
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      const totals =
+        readFileSync(report, 'utf8')
+          .match(/^# \{ total: .*\}$/gm)
+          ?.at(-1) ?? '';
+      const count = (name) => Number(totals.match(new RegExp(`${name}: (\\d+)`))?.[1] ?? 0);
+      console.log(`${count('pass')} passed, ${count('fail')} failed`);
+      resolve(signal ? 1 : code);
+    });
+  });
+}
+
+const postgres = await startPostgres();
+// Ctrl-C reaches tap too; what it leaves behind is cleared away once it has ended
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+try {
+  await createTemplate(postgres.url);
+  process.exitCode = await runTap(postgres.url);
+} finally {
+  await dropDatabases(postgres.url);
+  await postgres.stop();
+}

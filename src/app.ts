@@ -1,0 +1,90 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Config } from './config/config.ts';
+import authenticate, { requireAccessToken } from './http/authenticate.ts';
+import docs from './http/docs.ts';
+import errorHandler from './http/error-handler.ts';
+import health, { type Lifecycle } from './http/health.ts';
+import iJson from './http/i-json.ts';
+import notFound from './http/not-found.ts';
+import openapi from './http/openapi.ts';
+import rawErrors from './http/raw-errors.ts';
+import requestId from './http/request-id.ts';
+import requestLog from './http/request-log.ts';
+import schemas from './http/schemas.ts';
+import securityHeaders from './http/security-headers.ts';
+import { serverOptions } from './http/server-options.ts';
+import type { PasswordHasher } from './passwords/hasher.ts';
+import type { PasswordPolicy } from './passwords/policy.ts';
+import loginRoutes from './routes/login.ts';
+import meRoutes from './routes/me.ts';
+import refreshRoutes from './routes/refresh.ts';
+import registerRoutes from './routes/register.ts';
+import userRoutes from './routes/users.ts';
+import jwt from './sessions/jwt.ts';
+import type { SessionLimits } from './sessions/token-pair.ts';
+import postgres from './storage/postgres.ts';
+
+export interface AppDeps {
+  logger: FastifyBaseLogger;
+  hasher: PasswordHasher;
+  passwordPolicy: PasswordPolicy;
+  lifecycle: Lifecycle;
+}
+
+/** The whole service but for its process: what it consists of, in the order in which a request meets it. */
+export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    ...serverOptions(config),
+    loggerInstance: deps.logger,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  await app.register(errorHandler);
+  await app.register(requestId);
+  await app.register(authenticate);
+  await app.register(requestLog);
+  await app.register(rawErrors);
+  await app.register(securityHeaders, config);
+  await app.register(notFound);
+  await app.register(iJson);
+
+  await app.register(schemas);
+  await app.register(openapi);
+  await app.register(docs);
+
+  await app.register(postgres, config);
+  await app.register(jwt, config);
+  await app.register(health, { databaseUrl: config.DATABASE_URL, lifecycle: deps.lifecycle });
+
+  const domain = { ...deps, db: app.pg.pool, tokens: app.jwt, sessionLimits: sessionLimits(config) };
+
+  await app.register(async (api) => {
+    // Tokens and personal data are nobody's to keep (RFC 6749 §5.1)
+    api.addHook('onRequest', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+    });
+
+    await api.register(registerRoutes, domain);
+    await api.register(loginRoutes, domain);
+    await api.register(refreshRoutes, domain);
+
+    await api.register(async (authenticated) => {
+      authenticated.addHook('onRequest', requireAccessToken(domain.tokens.access));
+      await authenticated.register(meRoutes, domain);
+      await authenticated.register(userRoutes, domain);
+    });
+  });
+
+  return app;
+}
+
+const secondsPerDay = 86_400;
+
+function sessionLimits(config: Config): SessionLimits {
+  return {
+    accessTokenSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
+    lifetimeSeconds: config.TOKEN_EXPIRY_LIMIT * secondsPerDay,
+    idleSeconds: config.SESSION_IDLE_DAYS * secondsPerDay,
+    refreshGraceSeconds: config.REFRESH_GRACE_SECONDS,
+  };
+}

@@ -1,0 +1,78 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { ApiError, type ErrorCode, type FieldError } from '../errors.ts';
+import { fieldErrors } from './validation.ts';
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** The code that was sent, for the request's log line. */
+    errorCode: ErrorCode | null;
+  }
+}
+
+/** What every error looks like: RFC 9457 in spirit, in the form that clients of the first program know. */
+export interface ErrorEnvelope {
+  detail: string;
+  error_code: ErrorCode;
+  errors?: FieldError[];
+}
+
+/** Makes the one envelope of everything that is thrown, by us, by Fastify, or by a defect. */
+export default fp(
+  async (app) => {
+    app.decorateReply('errorCode', null);
+    app.setErrorHandler((error: unknown, request, reply) => {
+      sendError(toApiError(error), request, reply);
+    });
+  },
+  { name: 'error-handler' },
+);
+
+export function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.errorCode = error.code;
+  request.log[severity(error)]({ err: error.cause ?? error, error_code: error.code }, error.detail);
+
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
+  if (error.allow !== undefined) reply.header('allow', error.allow.join(', '));
+  if (error.statusCode === 401) reply.header('www-authenticate', challenge(error.code));
+  reply.code(error.statusCode).type('application/json').send(envelope(error));
+}
+
+function severity({ statusCode, code }: ApiError): 'error' | 'warn' | 'debug' {
+  if (statusCode >= 500) return 'error';
+  return code === 'REFRESH_TOKEN_REUSED' ? 'warn' : 'debug';
+}
+
+export function envelope({ detail, code, errors }: ApiError): ErrorEnvelope {
+  return { detail, error_code: code, ...(errors && { errors }) };
+}
+
+// RFC 6750 §3.1: a challenge says invalid_token when a token was presented, and nothing when none was
+const refusedTokens: ErrorCode[] = ['ACCESS_TOKEN_INVALID', 'ACCESS_TOKEN_EXPIRED', 'SESSION_ENDED'];
+
+function challenge(code: ErrorCode): string {
+  const realm = 'Bearer realm="gatehouse"';
+  return refusedTokens.includes(code) ? `${realm}, error="invalid_token"` : realm;
+}
+
+const frameworkCodes: Record<string, ErrorCode> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'MALFORMED_JSON',
+};
+
+/** Anything thrown may be anything: `throw null` is legal. What is not known to be the client's fault is ours. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (!(error instanceof Error))
+    return new ApiError('INTERNAL_ERROR', { cause: new Error(`thrown: ${String(error)}`) });
+  if (error.name === 'AbortError') return new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' });
+  const { validation, code, statusCode } = error as FastifyError;
+  if (validation) return new ApiError('VALIDATION_ERROR', { errors: fieldErrors(validation) });
+  const known = frameworkCodes[code];
+  if (known) return new ApiError(known, { cause: error });
+  if (code?.startsWith('FST_') && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new ApiError('MALFORMED_REQUEST', { cause: error });
+  }
+  return new ApiError('INTERNAL_ERROR', { cause: error });
+}

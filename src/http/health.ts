@@ -1,0 +1,100 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../errors.ts';
+import { DatabaseProbe } from '../storage/probe.ts';
+import { envelope } from './error-handler.ts';
+import { healthResponse, notReadyResponse } from './schemas.ts';
+
+/** How far the process is in its life; whoever runs the app moves it on. */
+export interface Lifecycle {
+  phase: 'starting' | 'serving' | 'draining';
+}
+
+export interface HealthOptions {
+  databaseUrl: string;
+  lifecycle: Lifecycle;
+}
+
+const freshMs = 1000;
+const ok = { status: 'ok' } as const;
+const yes = healthResponse({ description: 'Yes' });
+const no = notReadyResponse({ description: 'No; `reason` says why' });
+
+/**
+ * The three probes of Kubernetes. /livez answers from the event loop alone: a failing database is no reason to
+ * restart this process. /readyz asks the database at most once a second, however often it is asked itself.
+ */
+export default async function health(instance: FastifyInstance, options: HealthOptions): Promise<void> {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+  const probe = new DatabaseProbe(options.databaseUrl);
+  app.addHook('onClose', () => probe.close());
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', 'no-store');
+    done();
+  });
+  const databaseState = cachedFor(freshMs, () => probe.ask());
+  const { lifecycle } = options;
+
+  app.route({
+    method: 'GET',
+    url: '/livez',
+    schema: {
+      operationId: 'getLiveness',
+      tags: ['health'],
+      summary: 'Is the process alive?',
+      description: 'Answers without asking anything else. When it does not answer, restart the process.',
+      response: { 200: yes },
+    },
+    handler: async () => ok,
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/readyz',
+    schema: {
+      operationId: 'getReadiness',
+      tags: ['health'],
+      summary: 'Should this instance get traffic?',
+      description:
+        'No while it starts or shuts down, or while the database cannot be reached or lacks a migration.',
+      response: { 200: yes, 503: no },
+    },
+    handler: async (_request, reply) => {
+      if (lifecycle.phase !== 'serving') return reply.code(503).send(notReady(lifecycle.phase));
+      const state = await databaseState();
+      return state === 'ready' ? ok : reply.code(503).send(notReady(state));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/startupz',
+    schema: {
+      operationId: 'getStartup',
+      tags: ['health'],
+      summary: 'Has the process started?',
+      description: 'Yes once the schema is up to date and requests are served.',
+      response: { 200: yes, 503: no },
+    },
+    handler: async (_request, reply) =>
+      lifecycle.phase === 'starting' ? reply.code(503).send(notReady('starting')) : ok,
+  });
+}
+
+function notReady<Reason extends string>(reason: Reason) {
+  const { detail, error_code } = envelope(new ApiError('NOT_READY'));
+  return { detail, error_code, reason };
+}
+
+/** One answer serves everyone who asks while it is under way, and for some time after. */
+function cachedFor<T>(milliseconds: number, ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask().finally(() => {
+      setTimeout(() => {
+        answer = undefined;
+      }, milliseconds).unref();
+    });
+    return answer;
+  };
+}

@@ -1,0 +1,81 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { ApiError, type FieldError } from '../errors.ts';
+
+/**
+ * Reads request bodies as I-JSON (RFC 7493): valid UTF-8, no member given twice, no text that is not Unicode. Plain
+ * JSON.parse lets all three pass, replaces bytes, takes the last of two members, and hands lone surrogates on to a
+ * database that refuses them, as it refuses U+0000.
+ *
+ * `__proto__` needs no guard here: JSON.parse makes it an ordinary member, which no schema knows.
+ */
+export default fp(
+  async (app: FastifyInstance) => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(
+      'application/json',
+      { parseAs: 'buffer' },
+      async (_request: FastifyRequest, body: Buffer) => parseIJson(body),
+    );
+  },
+  { name: 'i-json' },
+);
+
+/** @throws ApiError MALFORMED_JSON, or VALIDATION_ERROR naming the members that are given twice or not Unicode */
+export function parseIJson(body: Buffer): unknown {
+  if (!isUtf8(body)) throw new ApiError('MALFORMED_JSON', { cause: 'not UTF-8' });
+  const text = body.toString('utf8').replace(/^\uFEFF/, '');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // V8's message quotes the body, which may hold a password
+    throw new ApiError('MALFORMED_JSON', { cause: (error as Error).name });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const errors = [...repeatedMembers(text), ...unstorableMembers(text, value)];
+    if (errors.length > 0) throw new ApiError('VALIDATION_ERROR', { errors });
+  }
+  return value;
+}
+
+// In text that JSON.parse has accepted, these are all the tokens that decide where a member of the outermost object
+// begins: strings, a colon behind one, and brackets.
+const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
+
+function repeatedMembers(text: string): FieldError[] {
+  const seen = new Map<string, number>();
+  let depth = 0;
+  let string = '';
+  for (const [token] of text.matchAll(tokens)) {
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    else if (token !== ':') string = token;
+    else if (depth === 1) {
+      const name: string = JSON.parse(string);
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+    }
+  }
+  return [...seen]
+    .filter(([, times]) => times > 1)
+    .map(([field]) => ({ field: wellFormed(field), message: 'is given more than once' }));
+}
+
+function unstorableMembers(text: string, object: object): FieldError[] {
+  // Valid UTF-8 holds no surrogates, and JSON strings no raw U+0000: only an escape brings either in
+  if (!text.includes('\\u')) return [];
+  const errors: FieldError[] = [];
+  for (const [name, value] of Object.entries(object)) {
+    if ([name, value].some((part) => typeof part === 'string' && !part.isWellFormed())) {
+      errors.push({ field: wellFormed(name), message: 'must be valid Unicode, without lone surrogates' });
+    } else if ([name, value].some((part) => typeof part === 'string' && part.includes('\0'))) {
+      errors.push({ field: name, message: 'must not contain the character U+0000' });
+    }
+  }
+  return errors;
+}
+
+function wellFormed(name: string): string {
+  return name.toWellFormed();
+}

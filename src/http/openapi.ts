@@ -1,0 +1,38 @@
+import { createRequire } from 'node:module';
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+/** The OpenAPI document, made from the schemas of the routes that are registered after this. */
+export default fp(
+  async (app: FastifyInstance) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.0.3',
+        info: {
+          title: 'Gatehouse',
+          version,
+          description:
+            'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`.',
+          license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+        },
+        tags: [
+          { name: 'accounts', description: 'Register and read users' },
+          { name: 'sessions', description: 'Log in and stay logged in' },
+          { name: 'health', description: 'For orchestrators' },
+        ],
+        components: {
+          securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+        },
+      },
+      // A component is called what its schema is called
+      refResolver: {
+        buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `Schema${i}`),
+      },
+    });
+    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  },
+  { name: 'openapi' },
+);

@@ -1,0 +1,180 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import { type ErrorCode, errorCodes } from '../errors.ts';
+
+/** The named components of the OpenAPI document. Routes refer to them by name, so that generated types have names. */
+
+const userId = Type.Integer({
+  format: 'int64',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'Never changes and is never given to anyone else',
+});
+
+const nullableText = (options: { maxLength?: number; description: string; default?: null }) =>
+  Type.Unsafe<string | null>({ ...Type.String(options), nullable: true });
+
+const User = Type.Object(
+  {
+    user_id: userId,
+    name: Type.String({ description: 'Empty when none was given' }),
+    email: Type.String({ format: 'email', description: 'In lower case' }),
+    location: Type.String({ description: 'Empty when none was given' }),
+    about: nullableText({ description: 'Null when none was given' }),
+    created_at: Type.String({ format: 'date-time' }),
+    updated_at: Type.String({ format: 'date-time' }),
+  },
+  { $id: 'User', additionalProperties: false },
+);
+
+const seconds = (description: string) =>
+  Type.Integer({ format: 'int32', minimum: 0, maximum: 2_147_483_647, description });
+
+const TokenPair = Type.Object(
+  {
+    access_token: Type.String({ description: 'Sent as "Authorization: Bearer …" with each request' }),
+    token_type: Type.Unsafe<'Bearer'>(Type.String({ enum: ['Bearer'] })),
+    expires_in: seconds('Seconds until the access token expires'),
+    refresh_token: Type.String({ description: 'Exchanged for the next pair, once' }),
+    refresh_expires_in: seconds('Seconds until the refresh token expires'),
+  },
+  { $id: 'TokenPair', additionalProperties: false },
+);
+
+const ErrorCodeSchema = Type.Unsafe<ErrorCode>(
+  Type.String({
+    $id: 'ErrorCode',
+    enum: errorCodes,
+    description: 'What went wrong; a client can act on it alone',
+  }),
+);
+
+const FieldErrorSchema = Type.Object(
+  {
+    field: Type.String({ description: 'The name the client sent, or "body" for the body as a whole' }),
+    message: Type.String(),
+  },
+  { $id: 'FieldError', additionalProperties: false },
+);
+
+const ErrorResponse = Type.Object(
+  {
+    detail: Type.String({ description: 'For people' }),
+    error_code: Type.Unsafe<ErrorCode>(Type.Ref('ErrorCode')),
+    errors: Type.Optional(
+      Type.Array(Type.Unsafe<Static<typeof FieldErrorSchema>>(Type.Ref('FieldError')), {
+        description: 'One entry for each fault; only with VALIDATION_ERROR',
+      }),
+    ),
+  },
+  { $id: 'ErrorResponse', additionalProperties: false },
+);
+
+const HealthStatus = Type.Object(
+  { status: Type.String({ enum: ['ok'] }) },
+  { $id: 'HealthStatus', additionalProperties: false },
+);
+
+const NotReady = Type.Object(
+  {
+    detail: Type.String(),
+    error_code: Type.Unsafe<ErrorCode>(Type.Ref('ErrorCode')),
+    reason: Type.Unsafe<'starting' | 'database' | 'schema_behind' | 'draining'>(
+      Type.String({ enum: ['starting', 'database', 'schema_behind', 'draining'] }),
+    ),
+  },
+  { $id: 'NotReady', additionalProperties: false },
+);
+
+const components = [
+  User,
+  TokenPair,
+  ErrorCodeSchema,
+  FieldErrorSchema,
+  ErrorResponse,
+  HealthStatus,
+  NotReady,
+];
+
+export default fp(
+  async (app: FastifyInstance) => {
+    for (const component of components) app.addSchema(component);
+  },
+  { name: 'schemas' },
+);
+
+type Described = { description: string; headers?: Record<string, object> };
+
+export const userResponse = (options: Described) =>
+  Type.Unsafe<Static<typeof User>>(Type.Ref('User', options));
+export const tokenPairResponse = (options: Described) =>
+  Type.Unsafe<Static<typeof TokenPair>>(Type.Ref('TokenPair', options));
+export const errorResponse = (options: Described) =>
+  Type.Unsafe<Static<typeof ErrorResponse>>(Type.Ref('ErrorResponse', options));
+export const healthResponse = (options: Described) =>
+  Type.Unsafe<Static<typeof HealthStatus>>(Type.Ref('HealthStatus', options));
+export const notReadyResponse = (options: Described) =>
+  Type.Unsafe<Static<typeof NotReady>>(Type.Ref('NotReady', options));
+
+/** Text that is required is not blank either. */
+const nonBlank = '\\S';
+const longestText = 200;
+const longestAbout = 1000;
+// Longer than any policy allows and than any older program took, so that the policy and the hash decide
+const longestPassword = 1024;
+
+const email = Type.String({
+  format: 'email',
+  maxLength: 254,
+  description: 'Compared without regard to case',
+});
+const newPassword = (least: number) =>
+  Type.String({
+    minLength: least,
+    maxLength: longestPassword,
+    description: `At least ${least} characters, any characters but controls; no common password, not the email or name`,
+  });
+const about = Type.Optional(
+  nullableText({ maxLength: longestAbout, description: 'Free text', default: null }),
+);
+const requiredText = (description: string) =>
+  Type.String({ minLength: 1, maxLength: longestText, pattern: nonBlank, description });
+const optionalText = (description: string) =>
+  Type.String({ maxLength: longestText, pattern: `^$|${nonBlank}`, default: '', description });
+
+export const createUserBody = (leastPassword: number) =>
+  Type.Object(
+    {
+      email,
+      password: newPassword(leastPassword),
+      name: optionalText('Empty when absent'),
+      location: optionalText('Empty when absent'),
+      about,
+    },
+    { additionalProperties: false },
+  );
+
+export const registerUserBody = (leastPassword: number) =>
+  Type.Object(
+    {
+      name: requiredText('What to call the user'),
+      email,
+      location: requiredText('Where the user is'),
+      about,
+      password: newPassword(leastPassword),
+    },
+    { additionalProperties: false },
+  );
+
+export const credentialsBody = Type.Object(
+  { email, password: Type.String({ minLength: 1, maxLength: longestPassword }) },
+  { additionalProperties: false },
+);
+
+export const refreshBody = Type.Object(
+  { refresh_token: Type.String({ minLength: 1, maxLength: 4096 }) },
+  { additionalProperties: false },
+);
+
+export const userIdParams = Type.Object({ user_id: userId }, { additionalProperties: false });

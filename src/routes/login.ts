@@ -1,0 +1,48 @@
+import { isIP } from 'node:net';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { CredentialsDeps } from '../accounts/credentials.ts';
+import { clientGone } from '../http/client-gone.ts';
+import { refusalsWithBody } from '../http/refusals.ts';
+import { credentialsBody, tokenPairResponse } from '../http/schemas.ts';
+import { logIn } from '../sessions/log-in.ts';
+import type { TokenPairDeps } from '../sessions/token-pair.ts';
+
+const paths = [
+  { url: '/auth/user/verify', operationId: 'verifyUser' },
+  { url: '/api/v1/auth/login', operationId: 'login' },
+] as const;
+
+/** Logging in, under both names it has had. */
+const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = async (app, deps) => {
+  for (const { url, operationId } of paths) {
+    app.post(
+      url,
+      {
+        schema: {
+          operationId,
+          tags: ['sessions'],
+          summary: 'Exchange an email and a password for tokens',
+          description:
+            'Anyone may call this. Opens a session, which lives until it ends, expires or is left idle.',
+          body: credentialsBody,
+          response: {
+            200: tokenPairResponse({ description: 'The tokens of a new session' }),
+            ...refusalsWithBody('INVALID_CREDENTIALS', 'PASSWORD_HASHING_BUSY'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { userId, tokens } = await logIn(deps, {
+          ...request.body,
+          userAgent: request.headers['user-agent'] ?? null,
+          ip: isIP(request.ip) === 0 ? null : request.ip,
+          signal: clientGone(reply),
+        });
+        request.userId = userId;
+        return tokens;
+      },
+    );
+  }
+};
+
+export default loginRoutes;

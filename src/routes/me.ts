@@ -1,0 +1,28 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { findUserBySession } from '../accounts/find.ts';
+import { currentSession } from '../http/authenticate.ts';
+import { fromAccessTokens, refusals } from '../http/refusals.ts';
+import { userResponse } from '../http/schemas.ts';
+import type { Database } from '../storage/query.ts';
+
+const meRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, deps) => {
+  app.get(
+    '/api/v1/me',
+    {
+      schema: {
+        operationId: 'getMe',
+        tags: ['accounts'],
+        summary: 'Read your own user',
+        description: 'Anyone with an access token whose session is alive may call this.',
+        security: [{ accessToken: [] }],
+        response: {
+          200: userResponse({ description: 'The user the access token belongs to' }),
+          ...refusals(...fromAccessTokens),
+        },
+      },
+    },
+    async (request) => findUserBySession(deps, currentSession(request)),
+  );
+};
+
+export default meRoutes;

@@ -1,0 +1,33 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { refusalsWithBody } from '../http/refusals.ts';
+import { refreshBody, tokenPairResponse } from '../http/schemas.ts';
+import { type RefreshDeps, refresh } from '../sessions/refresh.ts';
+
+const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) => {
+  app.post(
+    '/api/v1/auth/refresh-token',
+    {
+      schema: {
+        operationId: 'refreshToken',
+        tags: ['sessions'],
+        summary: 'Exchange a refresh token for the next tokens',
+        description:
+          'Anyone who holds a refresh token may call this. Each token works once; repeating a refresh at once, after a lost ' +
+          'response or from a second tab, gives the same refresh token again. A token that comes back later ends its session.',
+        body: refreshBody,
+        response: {
+          200: tokenPairResponse({ description: 'The next tokens of the session' }),
+          ...refusalsWithBody(
+            'REFRESH_TOKEN_INVALID',
+            'REFRESH_TOKEN_EXPIRED',
+            'REFRESH_TOKEN_REUSED',
+            'SESSION_ENDED',
+          ),
+        },
+      },
+    },
+    async (request) => refresh(deps, request.body.refresh_token),
+  );
+};
+
+export default refreshRoutes;

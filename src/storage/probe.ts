@@ -1,0 +1,62 @@
+import pg from 'pg';
+import { connectionOptions } from './connection.ts';
+import { migrationsTable, newestMigration } from './migrate.ts';
+
+export type DatabaseState = 'ready' | 'database' | 'schema_behind';
+
+const probeTimeoutMs = 500;
+const undefinedTable = '42P01';
+
+/**
+ * Asks the database whether it can serve, over a connection of its own: a saturated pool says nothing about the
+ * database. A schema that is newer than this code is fine, as during a rolling deployment.
+ */
+export class DatabaseProbe {
+  readonly #databaseUrl: string;
+  readonly #migration = newestMigration();
+  #client: pg.Client | undefined;
+
+  constructor(databaseUrl: string) {
+    this.#databaseUrl = databaseUrl;
+  }
+
+  /** Never rejects: what goes wrong is the answer. Takes at most a second. */
+  async ask(): Promise<DatabaseState> {
+    try {
+      const client = await this.#connected();
+      const { rows } = await client.query(`SELECT FROM ${migrationsTable} WHERE name = $1`, [
+        this.#migration,
+      ]);
+      return rows.length > 0 ? 'ready' : 'schema_behind';
+    } catch (error) {
+      if ((error as { code?: string }).code === undefinedTable) return 'schema_behind';
+      this.#drop();
+      return 'database';
+    }
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end();
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#client) return this.#client;
+    const client = new pg.Client({
+      ...connectionOptions(this.#databaseUrl),
+      application_name: 'gatehouse-probe',
+      connectionTimeoutMillis: probeTimeoutMs,
+      query_timeout: probeTimeoutMs,
+    });
+    client.on('error', () => this.#drop());
+    this.#client = client;
+    await client.connect();
+    return client;
+  }
+
+  #drop(): void {
+    // Not awaited: the server may be beyond answering
+    this.close().catch(() => {});
+  }
+}

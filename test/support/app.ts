@@ -1,0 +1,107 @@
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { pino } from 'pino';
+import type { Test } from 'tap';
+import { buildApp } from '../../src/app.ts';
+import { type Config, completeConfig, readSettings } from '../../src/config/config.ts';
+import type { Lifecycle } from '../../src/http/health.ts';
+import { errorSerializer } from '../../src/observability/logger.ts';
+import { loadBlocklist } from '../../src/passwords/blocklist.ts';
+import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
+import { createDatabase, type TestDatabase } from './database.ts';
+
+export interface TestApp {
+  app: FastifyInstance;
+  config: Config;
+  database: TestDatabase;
+  hasher: PasswordHasher;
+  lifecycle: Lifecycle;
+  /** Every line the service has logged. */
+  logLines: Record<string, unknown>[];
+  post(url: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  get(url: string, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | number | undefined>;
+  /** The parsed JSON; undefined when the response is something else. */
+  body: Record<string, unknown>;
+}
+
+export const secrets = {
+  SECRET_KEY: 'a-secret-for-access-tokens-in-tests-only-0123456789abcdef0123456789abcdef',
+  REFRESH_TOKEN_SECRET: 'a-secret-for-refresh-tokens-in-tests-only-0123456789abcdef0123456789',
+};
+
+export interface TestAppOptions {
+  /** Settings by their environment names. */
+  env?: Record<string, string>;
+  /** For several replicas on one database, or for one that is not as the migrations leave it. */
+  database?: TestDatabase;
+  /** Another app's hasher, as starting one takes time. */
+  hasher?: PasswordHasher;
+}
+
+/** The real service on a database of its own, with cheap hashes; closed with the test. */
+export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
+  const database = options.database ?? (await createDatabase(t));
+  const settings = readSettings(
+    { BCRYPT_COST: '4', LOG_LEVEL: 'trace', ...options.env },
+    'there-is-none.env',
+  );
+  const config = completeConfig(settings, { ...secrets, DATABASE_URL: database.url });
+  const logLines: Record<string, unknown>[] = [];
+  const logger = pino(
+    { level: config.LOG_LEVEL, serializers: { err: errorSerializer } },
+    { write: (line: string) => void logLines.push(JSON.parse(line)) },
+  );
+  const hasher = options.hasher ?? (await startHasher(t, config));
+  const lifecycle: Lifecycle = { phase: 'serving' };
+  const app = await buildApp(config, {
+    logger,
+    hasher,
+    lifecycle,
+    passwordPolicy: {
+      minLength: config.PASSWORD_MIN_LENGTH,
+      maxLength: config.PASSWORD_MAX_LENGTH,
+      blocklist: await loadBlocklist(),
+    },
+  });
+  t.teardown(() => app.close());
+  const send = async (request: InjectOptions) => answerOf(await app.inject(request));
+  return {
+    app,
+    config,
+    database,
+    hasher,
+    lifecycle,
+    logLines,
+    post: (path, body, headers = {}) =>
+      send({
+        method: 'POST',
+        url: path,
+        headers: { 'content-type': 'application/json', ...headers },
+        payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+      }),
+    get: (path, headers = {}) => send({ method: 'GET', url: path, headers }),
+  };
+}
+
+async function startHasher(t: Test, config: Config): Promise<PasswordHasher> {
+  const hasher = await startPasswordHasher({
+    cost: config.BCRYPT_COST,
+    engine: config.PASSWORD_HASH_ENGINE,
+    maxWaitMs: config.HASH_MAX_WAIT_MS,
+  });
+  t.teardown(() => hasher.close());
+  return hasher;
+}
+
+function answerOf(response: LightMyRequestResponse): Answer {
+  const isJson = String(response.headers['content-type']).startsWith('application/json');
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    body: isJson ? response.json() : {},
+  };
+}
