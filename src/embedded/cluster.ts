@@ -45,10 +45,7 @@ export async function initialise(
 ): Promise<Initialised> {
   const { home, data, account } = cluster;
   const passwordFile = path.join(home, 'password');
-  for (const name of readdirSync(home)) {
-    // Left by a start that was killed midway.
-    if (name.startsWith(scratchPrefix)) rmSync(path.join(home, name), { recursive: true, force: true });
-  }
+  removeLeftovers(home);
   if (existsSync(path.join(data, 'PG_VERSION'))) {
     checkData(cluster);
     return { password: readPassword(passwordFile, home), synced: Promise.resolve() };
@@ -73,6 +70,18 @@ export async function initialise(
   const { binaries } = cluster;
   const synced = run(binaries.initdb, ['--sync-only', '-D', 'data'], { account, cwd: home, detached: true });
   return { password, synced: synced.catch(() => {}) };
+}
+
+/** What a start that was killed midway has left. Its initdb may still be writing: then the next start removes it. */
+function removeLeftovers(home: string): void {
+  for (const name of readdirSync(home)) {
+    if (!name.startsWith(scratchPrefix)) continue;
+    try {
+      rmSync(path.join(home, name), { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    }
+  }
 }
 
 async function runInitdb({ home, binaries, account }: Cluster, scratch: string): Promise<void> {

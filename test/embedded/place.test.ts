@@ -49,45 +49,48 @@ async function query(url: string, sql: string): Promise<unknown[]> {
   }
 }
 
-t.test('works in a folder that only its owner may enter, and after that folder was moved', async (t) => {
-  const { repository, shelter, start } = privateClone(t);
-  const directory = path.join(repository, '.data', 'postgres');
-  const first = await start();
-  await query(first.url, 'CREATE TABLE kept ()');
-  if (process.getuid?.() === 0) {
-    t.ok(lstatSync(directory).isSymbolicLink(), 'a link shows the way');
-    const home = realpathSync(directory);
-    t.equal(path.dirname(home), realpathSync(shelter));
-    t.equal(statSync(home).mode & 0o777, 0o711);
-    t.equal(statSync(home).uid, 0, 'the folder is root’s');
-    t.equal(statSync(path.join(home, 'data')).mode & 0o777, 0o700);
-    t.not(statSync(path.join(home, 'data')).uid, 0, 'and what is in it another user’s');
-    t.match(first.messages, `Keeping the data in ${home}`);
-  } else {
-    t.equal(realpathSync(directory), path.join(realpathSync(repository), '.data', 'postgres'));
-    t.equal(statSync(directory).mode & 0o777, 0o700);
-  }
-  await first.stop();
+t.test(
+  'works in a folder that only its owner may enter, and after that was moved, or cloned anew',
+  async (t) => {
+    const { repository, shelter, start } = privateClone(t);
+    const directory = path.join(repository, '.data', 'postgres');
+    const first = await start();
+    await query(first.url, 'CREATE TABLE kept ()');
+    if (process.getuid?.() === 0) {
+      t.ok(lstatSync(directory).isSymbolicLink(), 'a link shows the way');
+      const home = realpathSync(directory);
+      t.equal(path.dirname(home), realpathSync(shelter));
+      t.equal(statSync(home).mode & 0o777, 0o711);
+      t.equal(statSync(home).uid, 0, 'the folder is root’s');
+      t.equal(statSync(path.join(home, 'data')).mode & 0o777, 0o700);
+      t.not(statSync(path.join(home, 'data')).uid, 0, 'and what is in it another user’s');
+      t.match(first.messages, `Keeping the data in ${home}`);
+    } else {
+      t.equal(realpathSync(directory), path.join(realpathSync(repository), '.data', 'postgres'));
+      t.equal(statSync(directory).mode & 0o777, 0o700);
+    }
+    await first.stop();
 
-  const moved = `${repository}-moved`;
-  renameSync(repository, moved);
-  const second = await start(path.join(moved, '.data', 'postgres'));
-  t.strictSame(await query(second.url, 'SELECT FROM kept'), []);
-  await second.stop();
-});
+    const moved = `${repository}-moved`;
+    renameSync(repository, moved);
+    const second = await start(path.join(moved, '.data', 'postgres'));
+    t.strictSame(await query(second.url, 'SELECT FROM kept'), []);
+    await second.stop();
 
-t.test('a fresh clone at the path of an old one starts fresh', async (t) => {
-  const { repository, start } = privateClone(t);
-  const first = await start();
-  await query(first.url, 'CREATE TABLE old ()');
-  await first.stop();
-  rmSync(repository, { recursive: true });
-  mkdirSync(repository);
+    t.comment('a fresh clone at the path of the old one starts fresh');
+    mkdirSync(repository);
+    const third = await start();
+    t.not(third.url.split('@')[0], first.url.split('@')[0], 'another password');
+    await t.rejects(query(third.url, 'SELECT FROM kept'), { code: '42P01' });
+    await third.stop();
 
-  const second = await start();
-  t.not(second.url.split('@')[0], first.url.split('@')[0], 'another password');
-  await t.rejects(query(second.url, 'SELECT FROM old'), { code: '42P01' });
-});
+    t.comment('a link to data that is gone starts fresh, and says so');
+    rmSync(realpathSync(directory), { recursive: true });
+    const fourth = await start();
+    t.match(fourth.messages, 'Creating a database');
+    if (process.getuid?.() === 0) t.match(fourth.messages, 'points at a folder that is gone');
+  },
+);
 
 t.test('data that falls out of reach moves along', async (t) => {
   const { repository, start } = privateClone(t);
@@ -100,15 +103,4 @@ t.test('data that falls out of reach moves along', async (t) => {
   chmodSync(path.dirname(repository), 0o700);
   const second = await start();
   t.strictSame(await query(second.url, 'SELECT FROM kept'), []);
-});
-
-t.test('a link to data that is gone starts fresh, and says so', async (t) => {
-  const { repository, start } = privateClone(t);
-  const first = await start();
-  await first.stop();
-  const directory = path.join(repository, '.data', 'postgres');
-  rmSync(realpathSync(directory), { recursive: true });
-  const second = await start();
-  t.match(second.messages, 'Creating a database');
-  if (process.getuid?.() === 0) t.match(second.messages, 'points at a folder that is gone');
 });
