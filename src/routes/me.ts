@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { findUserBySession } from '../accounts/find.ts';
+import { type FindUserDeps, findUserBySession } from '../accounts/find.ts';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAccessTokens, refusals } from '../http/refusals.ts';
 import { userResponse } from '../http/schemas.ts';
-import type { Database } from '../storage/query.ts';
 
-const meRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, deps) => {
+const meRoutes: FastifyPluginAsyncTypebox<FindUserDeps> = async (app, deps) => {
   app.get(
     '/api/v1/me',
     {

@@ -1,13 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { findUserBySession } from '../accounts/find.ts';
+import { type FindUserDeps, findUserBySession } from '../accounts/find.ts';
 import { ApiError } from '../errors.ts';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAccessTokens, refusals } from '../http/refusals.ts';
 import { userIdParams, userResponse } from '../http/schemas.ts';
 import { integerParams } from '../http/validation.ts';
-import type { Database } from '../storage/query.ts';
 
-const userRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, deps) => {
+const userRoutes: FastifyPluginAsyncTypebox<FindUserDeps> = async (app, deps) => {
   app.get(
     '/auth/user/:user_id',
     {

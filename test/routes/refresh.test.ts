@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import t from 'tap';
+import { startApp, type TestApp } from '../support/app.ts';
+import { arrive, bearer, logIn } from '../support/people.ts';
+
+const url = '/api/v1/auth/refresh-token';
+
+/** Moves a session's past: as if its last refresh had been this long ago. */
+function age(gatehouse: TestApp, userId: number, interval: string) {
+  return gatehouse.database.client.query(
+    'UPDATE refreshaccesstokens SET rotated_at = rotated_at - $2::interval WHERE user_id = $1',
+    [userId, interval],
+  );
+}
+
+t.test('refreshing', async (t) => {
+  const gatehouse = await startApp(t);
+  const { post, get, database, logLines } = gatehouse;
+  const sessionsOf = async (userId: number) =>
+    (await database.client.query('SELECT * FROM refreshaccesstokens WHERE user_id = $1', [userId])).rows;
+  const refresh = (token: unknown) => post(url, { refresh_token: token });
+
+  t.test('gives the next tokens of the same session, in the same row', async (t) => {
+    const person = await arrive(gatehouse);
+    const [before] = await sessionsOf(person.userId);
+    const { status, body, headers } = await refresh(person.refreshToken);
+    t.equal(status, 200);
+    t.equal(headers['cache-control'], 'no-store');
+    t.match(body, { token_type: 'Bearer', expires_in: 900, refresh_expires_in: 14 * 86_400 });
+    t.not(body['refresh_token'], person.refreshToken);
+    const [after, ...others] = await sessionsOf(person.userId);
+    t.strictSame(others, []);
+    t.equal(after.tokenid, before.tokenid);
+    t.equal(after.generation, 2);
+    t.strictSame(after.expires_at, before.expires_at, 'a refresh never moves the end of the session');
+    t.equal((await get('/api/v1/me', bearer(String(body['access_token'])))).status, 200);
+    t.equal((await refresh(body['refresh_token'])).status, 200);
+  });
+
+  t.test('repeated at once gives the same refresh token again, which then works', async (t) => {
+    const person = await arrive(gatehouse);
+    const first = await refresh(person.refreshToken);
+    const again = await refresh(person.refreshToken);
+    t.equal(again.status, 200);
+    t.equal(again.body['refresh_token'], first.body['refresh_token']);
+    const [session] = await sessionsOf(person.userId);
+    t.equal(session.generation, 2, 'one rotation');
+    t.equal((await refresh(again.body['refresh_token'])).status, 200);
+  });
+
+  t.test('of 64 at once on two replicas, one rotates and all get the same', async (t) => {
+    const other = await startApp(t, { database, hasher: gatehouse.hasher });
+    const person = await arrive(gatehouse);
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, i) =>
+        (i % 2 ? other : gatehouse).post(url, { refresh_token: person.refreshToken }),
+      ),
+    );
+    t.strictSame([...new Set(answers.map(({ status }) => status))], [200]);
+    t.equal(new Set(answers.map(({ body }) => body['refresh_token'])).size, 1);
+    t.equal((await sessionsOf(person.userId))[0].generation, 2);
+  });
+
+  t.test('with a token from before the grace ends that session and only that', async (t) => {
+    const person = await arrive(gatehouse);
+    const elsewhere = await logIn(gatehouse, person);
+    const next = await refresh(person.refreshToken);
+    await age(gatehouse, person.userId, '11 seconds');
+    const { status, body } = await refresh(person.refreshToken);
+    t.equal(status, 401);
+    t.equal(body['error_code'], 'REFRESH_TOKEN_REUSED');
+    t.equal((await sessionsOf(person.userId)).length, 1, 'the other session lives');
+    t.match(
+      logLines.filter(({ error_code }) => error_code === 'REFRESH_TOKEN_REUSED'),
+      [{ level: 40, err: /generation 1 was presented when 2 was current/ }],
+    );
+
+    t.equal((await refresh(next.body['refresh_token'])).body['error_code'], 'SESSION_ENDED');
+    t.equal(
+      (await get('/api/v1/me', bearer(String(next.body['access_token'])))).body['error_code'],
+      'SESSION_ENDED',
+    );
+    t.equal((await refresh(elsewhere.refreshToken)).status, 200);
+  });
+
+  t.test('with a token two generations back ends the session, however soon', async (t) => {
+    const person = await arrive(gatehouse);
+    const second = await refresh(person.refreshToken);
+    await refresh(second.body['refresh_token']);
+    t.equal((await refresh(person.refreshToken)).body['error_code'], 'REFRESH_TOKEN_REUSED');
+    t.strictSame(await sessionsOf(person.userId), []);
+  });
+
+  t.test('ends with the idle limit and with the session, whichever comes first', async (t) => {
+    const idle = await arrive(gatehouse);
+    await age(gatehouse, idle.userId, '14 days');
+    t.equal((await refresh(idle.refreshToken)).body['error_code'], 'SESSION_ENDED');
+    t.equal((await get('/api/v1/me', bearer(idle.accessToken))).body['error_code'], 'SESSION_ENDED');
+
+    const old = await arrive(gatehouse);
+    await database.client.query(
+      "UPDATE refreshaccesstokens SET expires_at = now() + interval '1 hour' WHERE user_id = $1",
+      [old.userId],
+    );
+    const { body } = await refresh(old.refreshToken);
+    t.ok(Number(body['refresh_expires_in']) <= 3600, 'no refresh token outlives its session');
+    await database.client.query(
+      "UPDATE refreshaccesstokens SET expires_at = now() + interval '60 seconds' WHERE user_id = $1",
+      [old.userId],
+    );
+    const last = await refresh(body['refresh_token']);
+    t.ok(Number(last.body['expires_in']) <= 60, 'nor does an access token');
+    await database.client.query('UPDATE refreshaccesstokens SET expires_at = now() WHERE user_id = $1', [
+      old.userId,
+    ]);
+    t.equal((await refresh(last.body['refresh_token'])).body['error_code'], 'SESSION_ENDED');
+  });
+
+  t.test('refuses what is no refresh token', async (t) => {
+    const person = await arrive(gatehouse);
+    const [header, payload, signature = ''] = person.refreshToken.split('.');
+    const forged = Buffer.from(
+      JSON.stringify({ handle: 'A'.repeat(43), generation: 1, iat: 0, exp: 9_999_999_999 }),
+    ).toString('base64url');
+    const bad = {
+      'an access token': person.accessToken,
+      garbage: 'garbage',
+      'another payload': `${header}.${forged}.${signature}`,
+      truncated: person.refreshToken.slice(0, -4),
+      'without a signature': `${header}.${payload}.`,
+    };
+    for (const [what, token] of Object.entries(bad)) {
+      const { status, body, headers } = await refresh(token);
+      t.equal(status, 401, what);
+      t.equal(body['error_code'], 'REFRESH_TOKEN_INVALID', what);
+      t.equal(headers['www-authenticate'], 'Bearer realm="gatehouse"');
+    }
+    t.equal((await sessionsOf(person.userId))[0].generation, 1, 'none of them did anything');
+  });
+
+  t.test('what is stored is the hash of the handle', async (t) => {
+    const person = await arrive(gatehouse);
+    const { handle } = JSON.parse(
+      Buffer.from(person.refreshToken.split('.')[1] ?? '', 'base64url').toString(),
+    );
+    const [session] = await sessionsOf(person.userId);
+    t.strictSame(session.tokens, createHash('sha256').update(handle).digest());
+  });
+});
+
+t.test('without a grace, of 64 at once exactly one succeeds', async (t) => {
+  const gatehouse = await startApp(t, { env: { REFRESH_GRACE_SECONDS: '0' } });
+  const person = await arrive(gatehouse);
+  const answers = await Promise.all(
+    Array.from({ length: 64 }, () => gatehouse.post(url, { refresh_token: person.refreshToken })),
+  );
+  t.equal(answers.filter(({ status }) => status === 200).length, 1);
+  const codes = answers.filter(({ status }) => status !== 200).map(({ body }) => body['error_code']);
+  t.strictSame(new Set(codes), new Set(['REFRESH_TOKEN_REUSED', 'SESSION_ENDED']));
+});
+
+t.test('an expired token is told from a wrong one, without asking the database', async (t) => {
+  const gatehouse = await startApp(t);
+  const token = gatehouse.app.jwt.refresh.sign({ handle: 'A'.repeat(43), generation: 1, iat: 1, exp: 2 });
+  const { status, body } = await gatehouse.post(url, { refresh_token: token });
+  t.equal(status, 401);
+  t.equal(body['error_code'], 'REFRESH_TOKEN_EXPIRED');
+});
