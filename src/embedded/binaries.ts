@@ -36,6 +36,10 @@ export async function findBinaries(
   let folder = findPackage();
   restoreLinks(folder);
   if (account && !reachable(folder, account)) folder = copyOnce(folder, account, shelters, onProgress);
+  if (process.platform !== 'win32' && /["$`\\]/.test(folder)) {
+    const problem = `initdb hands its own path to a shell, which cannot read it: ${folder}`;
+    throw new EmbeddedPostgresError(problem, `move the repository to a plainer path, or ${useYourOwn}`);
+  }
   const program = (name: string) =>
     path.join(folder, 'native', 'bin', process.platform === 'win32' ? `${name}.exe` : name);
   const postgres = program('postgres');
