@@ -25,7 +25,7 @@ async function startPostgres() {
 async function createTemplate(url) {
   const template = new URL(url);
   template.pathname = `/${prefix}template`;
-  await prepareDatabase(template.href, { info: () => {}, warn: console.error });
+  await prepareDatabase(template.href, { log: { info: () => {}, warn: console.error } });
 }
 
 async function dropDatabases(url) {

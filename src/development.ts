@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, databaseUrl } from './config/config.ts';
+import { type Config, ConfigurationError, databaseUrl } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 
 /** Where everything that development keeps lives. Deleting it starts afresh. */
@@ -48,13 +48,29 @@ async function secretsFor(
 async function keptSecrets(path: string): Promise<{ SECRET_KEY: string; REFRESH_TOKEN_SECRET: string }> {
   await mkdir(dataDirectory, { recursive: true });
   const fresh = { SECRET_KEY: newSecret(), REFRESH_TOKEN_SECRET: newSecret() };
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600 });
   try {
-    await writeFile(path, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    // Whole or not at all, and the first of several processes wins
+    await link(draft, path);
     return fresh;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return JSON.parse(await readFile(path, 'utf8'));
+    return parseSecrets(await readFile(path, 'utf8'), path);
+  } finally {
+    await rm(draft, { force: true });
   }
+}
+
+function parseSecrets(text: string, path: string): { SECRET_KEY: string; REFRESH_TOKEN_SECRET: string } {
+  try {
+    const { SECRET_KEY, REFRESH_TOKEN_SECRET } = JSON.parse(text);
+    if (typeof SECRET_KEY === 'string' && typeof REFRESH_TOKEN_SECRET === 'string')
+      return { SECRET_KEY, REFRESH_TOKEN_SECRET };
+  } catch {
+    // Said below, without quoting the text
+  }
+  throw new ConfigurationError([`${path} is damaged; delete it, and everyone logs in again`]);
 }
 
 function newSecret(): string {

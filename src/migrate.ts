@@ -1,4 +1,4 @@
-import { databaseUrl, readSettings } from './config/config.ts';
+import { ConfigurationError, databaseUrl, readSettings } from './config/config.ts';
 import { explainStartFailure } from './start-failure.ts';
 import { prepareDatabase } from './storage/prepare-database.ts';
 
@@ -6,10 +6,12 @@ import { prepareDatabase } from './storage/prepare-database.ts';
 async function main(): Promise<void> {
   const url = databaseUrl(readSettings());
   if (url === undefined) {
-    throw new Error('set DATABASE_URL (or the DB_ settings); the embedded database is migrated by npm start');
+    throw new ConfigurationError([
+      'DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing; the embedded database is migrated by npm start',
+    ]);
   }
   const say = (message: string) => process.stdout.write(`${message}\n`);
-  await prepareDatabase(url, { info: say, warn: say });
+  await prepareDatabase(url, { log: { info: say, warn: say } });
 }
 
 main().catch((error: unknown) => {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
-import { type Config, completeConfig, readSettings } from './config/config.ts';
+import { type Config, completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
+import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
 import type { Lifecycle } from './http/health.ts';
 import { createLogger } from './observability/logger.ts';
@@ -12,55 +14,113 @@ import { explainStartFailure } from './start-failure.ts';
 import { prepareDatabase } from './storage/prepare-database.ts';
 
 // Milliseconds for everything that is open to end, once the delay for load balancers is over
-const closeBound = 10_000;
+const closeBoundMs = 10_000;
+// npm passes on a Ctrl-C that the terminal has sent to its child as well: that is one signal, not two
+const sameSignalMs = 500;
 
-/** What has been started, newest last; each is undone by its function. */
-const opened: (() => Promise<void>)[] = [];
+/** What one process is made of. */
+interface Service {
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  /** What undoes each thing that was opened, newest last. */
+  readonly opened: (() => Promise<void>)[];
+  /** Tells a start that is under way to go no further. */
+  readonly stopping: AbortController;
+}
 
-async function closeAll(): Promise<void> {
-  for (const close of opened.splice(0).reverse()) await close();
+async function main(): Promise<void> {
+  const settings = readSettings();
+  const service: Service = {
+    logger: createLogger({ level: settings.LOG_LEVEL, readable: settings.NODE_ENV !== 'production' }),
+    lifecycle: { phase: 'starting' },
+    opened: [],
+    stopping: new AbortController(),
+  };
+  const started = start(settings, service);
+  stopOnSignals(service, started, shutdownDelayMs(settings));
+  try {
+    await started;
+  } catch (error) {
+    if (service.stopping.signal.aborted) return;
+    process.stderr.write(`${explainStartFailure(error)}\n`);
+    await Promise.race([closeAll(service), sleep(closeBoundMs)]).catch(() => {});
+    process.exit(1);
+  }
 }
 
 /** Config → database → app → listen. */
-async function start(): Promise<void> {
-  const settings = readSettings();
-  const production = settings.NODE_ENV === 'production';
-  const logger = createLogger({ level: settings.LOG_LEVEL, readable: !production });
-  const lifecycle: Lifecycle = { phase: 'starting' };
-  let shutdownDelay = 0;
-  closeWithGrace({ delay: 120_000 + closeBound, logger }, async ({ signal, err }) => {
-    if (err) logger.fatal({ err }, 'closing after a defect');
-    else
-      logger.info({ signal, delay_ms: shutdownDelay }, 'readiness is off; serving until the delay is over');
-    lifecycle.phase = 'draining';
-    if (!err) await sleep(shutdownDelay);
-    await Promise.race([closeAll(), sleep(closeBound)]);
-  });
-
+async function start(settings: Settings, service: Service): Promise<void> {
+  const { logger, lifecycle, opened, stopping } = service;
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
   for (const note of notes) logger.warn(note);
   const config = completeConfig(settings, found);
 
-  await prepareDatabase(config.DATABASE_URL, logger);
+  await prepareDatabase(config.DATABASE_URL, { log: logger, signal: stopping.signal });
+  stopping.signal.throwIfAborted();
   const hasher = await startPasswordHasher({
     cost: config.BCRYPT_COST,
     engine: config.PASSWORD_HASH_ENGINE,
     maxWaitMs: config.HASH_MAX_WAIT_MS,
+    onThreadError: (err) => logger.error({ err }, 'a password hashing thread ended and was replaced'),
   });
   opened.push(() => hasher.close());
+  stopping.signal.throwIfAborted();
   const app = await buildApp(config, {
     logger,
     hasher,
-    passwordPolicy: await passwordPolicy(config),
     lifecycle,
+    passwordPolicy: await passwordPolicy(config),
   });
   opened.push(() => app.close());
 
   await app.listen({ host: config.HOST, port: config.PORT });
+  stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
-  shutdownDelay = config.SHUTDOWN_DELAY_MS;
-  if (!production) process.stdout.write(welcome(config));
+  if (config.NODE_ENV !== 'production') process.stdout.write(welcome(config));
+}
+
+/**
+ * On SIGTERM and its like: readiness off → serve on for the delay → close → exit 0. On an uncaught error: log → close
+ * → exit 1. Exits 1 as well when closing fails or takes too long, and at once on a second signal.
+ */
+function stopOnSignals(service: Service, started: Promise<void>, delayMs: number): void {
+  const { logger, lifecycle, stopping } = service;
+  const bound = delayMs + closeBoundMs;
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const grace = closeWithGrace({ delay: bound, logger, skip: [...signals] }, async ({ err }) => {
+    if (err) logger.fatal({ err }, 'closing after an error that nothing caught');
+    const serving = lifecycle.phase === 'serving';
+    lifecycle.phase = 'draining';
+    stopping.abort();
+    if (serving && !err) await sleep(delayMs);
+    // A start that is under way ends by itself, and what it opens until then is closed too
+    await started.catch(() => {});
+    await closeAll(service);
+    if (!err) logger.info('closed');
+  });
+  let firstAt: number | undefined;
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (firstAt === undefined) {
+        firstAt = performance.now();
+        logger.info({ signal, delay_ms: delayMs }, 'readiness is off; closing after the delay');
+        void grace.close();
+      } else if (performance.now() - firstAt > sameSignalMs) {
+        logger.error({ signal }, 'second signal: exiting at once');
+        process.exit(1);
+      }
+    });
+  }
+}
+
+/** Undoes all that was opened, newest first, each even if another fails. */
+async function closeAll({ opened }: Service): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of opened.splice(0).reverse()) {
+    await close().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 async function passwordPolicy(config: Config): Promise<PasswordPolicy> {
@@ -71,8 +131,7 @@ async function passwordPolicy(config: Config): Promise<PasswordPolicy> {
   return { minLength, maxLength, blocklist };
 }
 
-start().catch(async (error: unknown) => {
+main().catch((error: unknown) => {
   process.stderr.write(`${explainStartFailure(error)}\n`);
-  await closeAll();
   process.exit(1);
 });

@@ -1,25 +1,44 @@
+import { isUnavailable } from './storage/query.ts';
+
 /** Why the process could not start, for the person who started it: a sentence where the cause is known, else the stack. */
 export function explainStartFailure(error: unknown): string {
   if (!(error instanceof Error)) return `Gatehouse could not start: ${String(error)}`;
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') return `Port ${port} is taken. Stop what uses it, or set PORT to another.`;
-  if (code === 'EACCES' && port !== undefined)
-    return `Port ${port} may not be used by this user. Set PORT to 1024 or more.`;
+  const { code, syscall, port, address } = error as ListenError;
+  if (syscall === 'listen' || syscall === 'bind')
+    return `Gatehouse cannot listen: ${listening(code, port, address, error)}`;
   if (known.has(error.name)) return error.message;
-  const [cause] = error instanceof AggregateError ? error.errors : [error];
-  if (connectionCodes.has(String(cause.code))) {
-    return `The database cannot be reached: ${cause.message}. Check DATABASE_URL or the DB_ settings.`;
+  if (isUnavailable(error)) {
+    return `The database cannot be reached: ${messageOf(error)}. Check DATABASE_URL or the DB_ settings.`;
   }
   if (/^[0-9A-Z]{5}$/.test(String(code))) return `The database refused: ${error.message} (SQLSTATE ${code})`;
   return `Gatehouse could not start: ${error.stack ?? error.message}`;
 }
 
-const known = new Set(['ConfigurationError', 'EmbeddedPostgresError', 'MigrationError']);
-const connectionCodes = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
+type ListenError = NodeJS.ErrnoException & { port?: number; address?: string };
+
+const known = new Set([
+  'ConfigurationError',
+  'EmbeddedPostgresError',
+  'MigrationError',
+  'MissingDatabaseError',
 ]);
+
+function listening(
+  code: string | undefined,
+  port: number | undefined,
+  address: string | undefined,
+  error: Error,
+): string {
+  if (code === 'EADDRINUSE') return `port ${port} is taken. Stop what uses it, or set PORT to another.`;
+  if (code === 'EACCES') return `port ${port} may not be used by this user. Set PORT to 1024 or more.`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `${address ?? 'the host'} is no address of this machine. Set HOST to another.`;
+  return error.message;
+}
+
+/** A host with several addresses fails once for each, and the whole then has no message. */
+function messageOf(error: Error): string {
+  return error instanceof AggregateError
+    ? error.errors.map((each) => each.message).join(', ')
+    : error.message;
+}

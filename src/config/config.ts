@@ -46,8 +46,13 @@ export function completeConfig(
     ...settings,
     ...found,
     HOST: settings.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
-    SHUTDOWN_DELAY_MS: settings.SHUTDOWN_DELAY_MS ?? (production ? 5000 : 0),
+    SHUTDOWN_DELAY_MS: shutdownDelayMs(settings),
   });
+}
+
+/** How long to serve on after a signal; known before anything is started, so that a signal may come at any time. */
+export function shutdownDelayMs({ SHUTDOWN_DELAY_MS, NODE_ENV }: Settings): number {
+  return SHUTDOWN_DELAY_MS ?? (NODE_ENV === 'production' ? 5000 : 0);
 }
 
 /** The connection URL the settings name, or undefined when they name no database at all. */
@@ -57,7 +62,8 @@ export function databaseUrl(settings: Settings): string | undefined {
   const part = (value: string | undefined) => encodeURIComponent(value ?? '');
   const host = isIP(settings.DB_HOST) === 6 ? `[${settings.DB_HOST}]` : part(settings.DB_HOST);
   const role = `${part(settings.DB_USER)}:${part(settings.DB_PASSWORD)}`;
-  return `postgres://${role}@${host}:${settings.DB_PORT}/${part(settings.DB_NAME)}`;
+  // The driver undoes encodeURI in the path, and no more than that
+  return `postgres://${role}@${host}:${settings.DB_PORT}/${encodeURI(settings.DB_NAME ?? '')}`;
 }
 
 /** "a, b" → ["a", "b"]; "" → [] */
@@ -118,6 +124,8 @@ function databaseProblems(settings: Settings): string[] {
     return URL.canParse(settings.DATABASE_URL) ? [] : ['DATABASE_URL is not a valid URL'];
   }
   const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;
+  // No URL that the driver reads can carry them
+  if (/[?#]/.test(settings.DB_NAME ?? '')) return ['DB_NAME must not contain "?" or "#"'];
   const missing = names.filter((name) => settings[name] === undefined);
   if (missing.length === 0 || missing.length === names.length) return [];
   return missing.map((name) => `${name} is missing: the DB_ settings work together (or set DATABASE_URL)`);

@@ -12,20 +12,36 @@ export function createLogger({ level, readable }: { level: string; readable: boo
 }
 
 /**
- * An error without the fields in which Postgres quotes row contents ("Failing row contains (…)"): they may hold a
- * hash. The message, the code, the stack and the cause stay.
+ * An error without the fields in which Postgres quotes rows and parameters ("Failing row contains (…)"): they may
+ * hold a hash. The type, message, code and stack stay, those of its causes among them, and so do plain fields.
  */
 export function errorSerializer(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const {
-    detail: _detail,
-    where: _where,
-    parameters: _parameters,
-    cause,
-    ...rest
-  } = stdSerializers.err(error) as Record<string, unknown>;
-  return { ...rest, ...(cause === undefined ? {} : { cause: errorSerializer(cause) }) };
+  return serialised(error, deepestCause);
 }
+
+// An error may be its own cause
+const deepestCause = 8;
+
+function serialised(error: unknown, depth: number): unknown {
+  if (!(error instanceof Error)) return error;
+  const { type, message, stack } = stdSerializers.err(error);
+  const fields = Object.entries(error).filter(
+    ([name, value]) => !quoting.has(name) && ['string', 'number', 'boolean'].includes(typeof value),
+  );
+  const { cause } = error;
+  return {
+    ...Object.fromEntries(fields),
+    type,
+    message,
+    stack,
+    ...(error instanceof AggregateError && depth > 0
+      ? { errors: error.errors.map((each) => serialised(each, depth - 1)) }
+      : {}),
+    ...(cause instanceof Error && depth > 0 ? { cause: serialised(cause, depth - 1) } : {}),
+  };
+}
+
+const quoting = new Set(['detail', 'where', 'internalQuery', 'parameters']);
 
 function prettyStream(): DestinationStream | undefined {
   try {

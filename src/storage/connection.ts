@@ -9,12 +9,14 @@ const types: CustomTypesConfig = {
     oid === builtins.INT8 && format !== 'binary' ? Number : getTypeParser(oid, format),
 };
 
-/** Milliseconds. Each bound lies within the next, so that the innermost one that applies names the cause. */
+/** Milliseconds. lock < statement < query, so that the innermost bound that applies names the cause. */
 export const timeouts = {
   lock: 2000,
   statement: 2500,
   query: 3000,
   connect: 1500,
+  /** Of a process that starts: many may start at once, and nobody waits for an answer yet. */
+  connectAtStart: 5000,
   idleInTransaction: 10_000,
 } as const;
 

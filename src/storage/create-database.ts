@@ -1,5 +1,10 @@
 import pg from 'pg';
-import { connectionOptions } from './connection.ts';
+import { connectionOptions, timeouts } from './connection.ts';
+
+/** The database does not exist, and it could not be created. */
+export class MissingDatabaseError extends Error {
+  override readonly name = 'MissingDatabaseError';
+}
 
 const missingDatabase = '3D000';
 // Another process was faster: duplicate_database, or unique_violation in pg_database
@@ -8,38 +13,50 @@ const alreadyThere = ['42P04', '23505'];
 /**
  * Creates the database that the URL names when the server does not have it. True when it was created.
  *
- * @throws what pg throws: the server cannot be reached, the role may not connect or may not create databases
+ * @throws MissingDatabaseError, or what pg throws when the server cannot be reached or the role may not connect
  */
 export async function createDatabaseIfMissing(databaseUrl: string): Promise<boolean> {
-  const code = await withClient(databaseUrl, async () => undefined).catch((error) => {
-    if (error.code !== missingDatabase) throw error;
-    return missingDatabase;
-  });
-  if (code !== missingDatabase) return false;
-
+  try {
+    await withClient(databaseUrl, async () => undefined);
+    return false;
+  } catch (error) {
+    if (codeOf(error) !== missingDatabase) throw error;
+  }
+  // The driver's own reading of the URL, or another database would be created than is connected to
+  const { database, user } = new pg.Client({ connectionString: databaseUrl });
   const maintenance = new URL(databaseUrl);
-  const name = decodeURIComponent(maintenance.pathname.slice(1));
   maintenance.pathname = '/postgres';
-  return withClient(maintenance.href, async (client) => {
-    try {
-      await client.query(
-        `CREATE DATABASE ${client.escapeIdentifier(name)} ENCODING 'UTF8' TEMPLATE template0`,
-      );
-      return true;
-    } catch (error) {
-      if (alreadyThere.includes((error as { code?: string }).code ?? '')) return false;
-      throw error;
-    }
-  });
+  try {
+    await withClient(maintenance.href, (client) =>
+      client.query(
+        `CREATE DATABASE ${client.escapeIdentifier(database ?? '')} ENCODING 'UTF8' TEMPLATE template0`,
+      ),
+    );
+    return true;
+  } catch (error) {
+    if (alreadyThere.includes(codeOf(error))) return false;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MissingDatabaseError(
+      `The database "${database}" does not exist and could not be created by the role "${user}": ${why}`,
+      { cause: error },
+    );
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code);
 }
 
 async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  // CREATE DATABASE copies a template, which takes longer than a request may
   const client = new pg.Client({
     ...connectionOptions(databaseUrl),
+    connectionTimeoutMillis: timeouts.connectAtStart,
+    // CREATE DATABASE copies a template, which takes longer than a request may
     statement_timeout: 60_000,
     query_timeout: 61_000,
   });
+  // Without a listener an error between two statements would end the process; the next statement reports it
+  client.on('error', () => {});
   try {
     await client.connect();
     return await work(client);

@@ -1,24 +1,29 @@
 import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
-import { connectionOptions } from './connection.ts';
+import { connectionOptions, timeouts } from './connection.ts';
+import { isUnavailable } from './query.ts';
 
 const migrationsDirectory = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 export const migrationsTable = 'pgmigrations';
 
+/** 0001_what-it-does.sql; whatever else lies in the folder is no migration. */
+const migrationName = '\\d{4}_[\\w-]+\\.sql';
+
 /** The newest migration this code knows. A database that has it, or newer ones too, can be served. */
 export function newestMigration(): string {
   const names = readdirSync(migrationsDirectory)
-    .filter((name) => name.endsWith('.sql'))
+    .filter((name) => new RegExp(`^${migrationName}$`).test(name))
     .sort();
   const newest = names.at(-1);
   if (newest === undefined) throw new Error(`There are no migrations in ${migrationsDirectory}`);
   return newest.slice(0, -'.sql'.length);
 }
 
-/** A migration refused or failed; nothing of it has been applied. The message is the database's, hint included. */
+/** A migration refused or failed; nothing at all has been changed. The message is the database's, hint included. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
@@ -28,44 +33,61 @@ export interface MigrationLog {
   warn(message: string): void;
 }
 
+export interface MigrationOptions {
+  log: MigrationLog;
+  /** Ends the waiting for a lock, not a migration that is under way. */
+  signal?: AbortSignal;
+}
+
 /**
  * Brings the schema up to date and returns the names of the migrations that were applied: all that were missing, or
  * none. Of many processes at once one does the work under an advisory lock while the others wait.
  *
- * @throws MigrationError
+ * @throws MigrationError, or what pg throws when the database cannot be reached
  */
-export async function migrate(databaseUrl: string, log: MigrationLog): Promise<string[]> {
+export async function migrate(databaseUrl: string, { log, signal }: MigrationOptions): Promise<string[]> {
   for (;;) {
+    signal?.throwIfAborted();
     try {
       return await migrateOnce(databaseUrl, log);
     } catch (error) {
-      const { message, hint, code } = error as { message: string; hint?: string; code?: string };
-      if (code !== lockNotAvailable)
-        throw new MigrationError(hint ? `${message}. ${hint}` : message, { cause: error });
+      if (!givenWay.includes(codeOf(error))) throw explained(error);
       log.warn('waiting for another migration, or for a table that is in use');
+      // Everyone who had to queue behind the lock gets a turn
+      await sleep(pauseMs);
     }
   }
 }
 
-const lockNotAvailable = '55P03';
+// lock_not_available, deadlock_detected
+const givenWay = ['55P03', '40P01'];
+const pauseMs = 500;
 
 async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<string[]> {
   const client = new pg.Client({
     ...connectionOptions(databaseUrl),
+    connectionTimeoutMillis: timeouts.connectAtStart,
     // A migration may take minutes. Its locks may not: a waiting ALTER TABLE holds up everyone behind it, so it gives
-    // way after this long and tries again.
-    lock_timeout: 5000,
+    // way before their statements time out, and tries again.
+    lock_timeout: timeouts.lock,
     statement_timeout: 0,
     query_timeout: 0,
   });
   client.on('error', (error) => log.warn(error.message));
-  await client.connect();
   try {
+    await client.connect();
+    const { rows } = await client.query<{ schema: string | null }>('SELECT current_schema() AS schema');
+    // The runner makes its table outside of its transaction. Inside of this one, a refused migration leaves nothing
+    // behind; the runner's own BEGIN then does nothing, and its COMMIT or ROLLBACK ends both.
+    await client.query('BEGIN');
     const applied = await runner({
       dbClient: client,
       dir: migrationsDirectory,
+      ignorePattern: `(?!${migrationName}$).*`,
       direction: 'up',
       migrationsTable,
+      // Where unqualified names lead, as in the migrations
+      migrationsSchema: rows[0]?.schema ?? 'public',
       advisoryLockMode: 'wait',
       singleTransaction: true,
       checkOrder: false, // a database that a newer version migrated is fine
@@ -77,3 +99,18 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
     await client.end();
   }
 }
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code);
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof Error) || isUnavailable(error)) return error;
+  // The runner puts the stack of some errors into the message of its own
+  const [message = ''] = error.message.split('\n', 1);
+  const hint = (error as { hint?: string }).hint ?? (forbidden.test(message) ? ownerHint : undefined);
+  return new MigrationError(hint ? `${message}. ${hint}` : message, { cause: error });
+}
+
+const forbidden = /permission denied|must be owner/;
+const ownerHint = 'Migrate as a role that owns the tables and may create in this schema: npm run migrate';

@@ -27,8 +27,10 @@ export async function query<Row extends QueryResultRow>(db: Database, statement:
   }
 }
 
-// SQLSTATE classes and codes (PostgreSQL manual, appendix A) that say "not now" rather than "not like this".
-const unavailableClasses = ['08', '53', '57', '58'];
+// SQLSTATE classes and codes (PostgreSQL manual, appendix A) that say "not now" rather than "not like this": no
+// connection, or one that is not let in (28, 3D: someone changed the role or is replacing the database), no resources,
+// intervention of an operator or a timeout, a failing system.
+const unavailableClasses = ['08', '28', '3D', '53', '57', '58'];
 const unavailableStates = [
   '25006', // read_only_sql_transaction: a standby, or a primary being demoted
   '55P03', // lock_not_available: lock_timeout
@@ -48,7 +50,7 @@ const systemCodes = [
 
 // pg gives these no code
 const driverMessages =
-  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|Cannot use a pool after calling end/;
+  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Query read timeout|not queryable|Cannot use a pool after calling end|does not support SSL/;
 
 /** True when the same statement may succeed a moment later, against the same or another server. */
 export function isUnavailable(error: unknown): boolean {
