@@ -43,12 +43,12 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(requestId);
   await app.register(authenticate);
   await app.register(requestLog);
-  await app.register(rawErrors);
   await app.register(securityHeaders, config);
+  await app.register(rawErrors);
   await app.register(notFound);
   await app.register(iJson);
 
-  await app.register(schemas);
+  await app.register(schemas, config);
   await app.register(openapi);
   await app.register(docs);
 

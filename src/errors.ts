@@ -25,7 +25,6 @@ export const errorCatalogue = {
   REQUEST_TIMEOUT: { status: 408, detail: 'The request took too long to arrive' },
   EMAIL_ALREADY_EXISTS: { status: 409, detail: 'Email already registered' },
   BODY_TOO_LARGE: { status: 413, detail: 'The request body is too large' },
-  URI_TOO_LONG: { status: 414, detail: 'The request target is too long' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, detail: 'The request body must be sent as application/json' },
   EXPECTATION_FAILED: { status: 417, detail: 'The expectation in the Expect header cannot be met' },
   VALIDATION_ERROR: { status: 422, detail: 'The request does not match what this operation accepts' },
@@ -58,7 +57,7 @@ export interface ApiErrorOptions {
   cause?: unknown;
   /** One entry per wrong field; only with VALIDATION_ERROR. */
   errors?: FieldError[];
-  /** Seconds after which trying again makes sense; sent as Retry-After (RFC 9110 §10.2.3). */
+  /** Seconds after which trying again makes sense, 1 for any 503; sent as Retry-After (RFC 9110 §10.2.3). */
   retryAfter?: number;
   /** Methods the path does answer to; sent as Allow (RFC 9110 §10.2.1). */
   allow?: string[];
@@ -82,7 +81,7 @@ export class ApiError extends Error {
     this.statusCode = errorCatalogue[code].status;
     this.detail = options.detail ?? errorCatalogue[code].detail;
     this.errors = options.errors;
-    this.retryAfter = options.retryAfter;
+    this.retryAfter = options.retryAfter ?? (this.statusCode === 503 ? 1 : undefined);
     this.allow = options.allow;
   }
 }

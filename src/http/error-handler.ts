@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type ErrorCode, type FieldError } from '../errors.ts';
@@ -65,14 +66,22 @@ const frameworkCodes: Record<string, ErrorCode> = {
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (!(error instanceof Error))
-    return new ApiError('INTERNAL_ERROR', { cause: new Error(`thrown: ${String(error)}`) });
+    return new ApiError('INTERNAL_ERROR', { cause: new Error(`thrown: ${describe(error)}`) });
   if (error.name === 'AbortError') return new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' });
   const { validation, code, statusCode } = error as FastifyError;
   if (validation) return new ApiError('VALIDATION_ERROR', { errors: fieldErrors(validation) });
+  // What Node emits on a request whose client hangs up within the body, with the status that Fastify gives it
+  if (code === 'ECONNRESET' && statusCode === 400)
+    return new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' });
   const known = frameworkCodes[code];
   if (known) return new ApiError(known, { cause: error });
   if (code?.startsWith('FST_') && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ApiError('MALFORMED_REQUEST', { cause: error });
   }
   return new ApiError('INTERNAL_ERROR', { cause: error });
+}
+
+/** Of one line, and without running any code of the thrown thing, which may throw itself. */
+function describe(thrown: unknown): string {
+  return inspect(thrown, { customInspect: false, depth: 0, breakLength: Number.POSITIVE_INFINITY });
 }

@@ -1,8 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { DatabaseProbe } from '../storage/probe.ts';
 import { envelope } from './error-handler.ts';
+import { headersOf, probeRefusals } from './refusals.ts';
 import { healthResponse, notReadyResponse } from './schemas.ts';
 
 /** How far the process is in its life; whoever runs the app moves it on. */
@@ -18,7 +19,8 @@ export interface HealthOptions {
 const freshMs = 1000;
 const ok = { status: 'ok' } as const;
 const yes = healthResponse({ description: 'Yes' });
-const no = notReadyResponse({ description: 'No; `reason` says why' });
+const no = notReadyResponse({ description: 'No; `reason` says why', headers: headersOf(503) });
+const refusals = probeRefusals();
 
 /**
  * The three probes of Kubernetes. /livez answers from the event loop alone: a failing database is no reason to
@@ -43,7 +45,7 @@ export default async function health(instance: FastifyInstance, options: HealthO
       tags: ['health'],
       summary: 'Is the process alive?',
       description: 'Answers without asking anything else. When it does not answer, restart the process.',
-      response: { 200: yes },
+      response: { 200: yes, ...refusals },
     },
     handler: async () => ok,
   });
@@ -57,12 +59,12 @@ export default async function health(instance: FastifyInstance, options: HealthO
       summary: 'Should this instance get traffic?',
       description:
         'No while it starts or shuts down, or while the database cannot be reached or lacks a migration.',
-      response: { 200: yes, 503: no },
+      response: { 200: yes, 503: no, ...refusals },
     },
     handler: async (_request, reply) => {
-      if (lifecycle.phase !== 'serving') return reply.code(503).send(notReady(lifecycle.phase));
+      if (lifecycle.phase !== 'serving') return reply.code(503).send(notReady(reply, lifecycle.phase));
       const state = await databaseState();
-      return state === 'ready' ? ok : reply.code(503).send(notReady(state));
+      return state === 'ready' ? ok : reply.code(503).send(notReady(reply, state));
     },
   });
 
@@ -74,15 +76,18 @@ export default async function health(instance: FastifyInstance, options: HealthO
       tags: ['health'],
       summary: 'Has the process started?',
       description: 'Yes once the schema is up to date and requests are served.',
-      response: { 200: yes, 503: no },
+      response: { 200: yes, 503: no, ...refusals },
     },
     handler: async (_request, reply) =>
-      lifecycle.phase === 'starting' ? reply.code(503).send(notReady('starting')) : ok,
+      lifecycle.phase === 'starting' ? reply.code(503).send(notReady(reply, 'starting')) : ok,
   });
 }
 
-function notReady<Reason extends string>(reason: Reason) {
-  const { detail, error_code } = envelope(new ApiError('NOT_READY'));
+function notReady<Reason extends string>(reply: FastifyReply, reason: Reason) {
+  const error = new ApiError('NOT_READY');
+  reply.errorCode = error.code;
+  reply.header('retry-after', error.retryAfter);
+  const { detail, error_code } = envelope(error);
   return { detail, error_code, reason };
 }
 

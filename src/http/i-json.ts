@@ -16,7 +16,12 @@ export default fp(
     app.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      async (_request: FastifyRequest, body: Buffer) => parseIJson(body),
+      async ({ headers }: FastifyRequest, body: Buffer) => {
+        // RFC 9110 §8.4: 415 for a content coding that is not supported
+        if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+          throw new ApiError('UNSUPPORTED_MEDIA_TYPE');
+        return parseIJson(body);
+      },
     );
   },
   { name: 'i-json' },

@@ -1,7 +1,9 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import createRouter from 'find-my-way';
 import { ApiError } from '../errors.ts';
+import { longestParam } from './server-options.ts';
+import { isReadable } from './unreadable-path.ts';
 
 /**
  * Tells an unknown path (404) from a known one with a wrong method (405 and Allow, RFC 9110 §15.5.6). Registered
@@ -13,21 +15,34 @@ export default fp(
     app.addHook('onRoute', ({ url, method }) => {
       const methods = methodsByUrl.get(url) ?? new Set<string>();
       for (const each of [method].flat()) methods.add(each);
+      // Fastify derives each HEAD from a GET, and for a prefix with a trailing slash tells only of the HEAD
+      if (methods.has('HEAD')) methods.add('GET');
       methodsByUrl.set(url, methods);
     });
 
-    const paths = createRouter();
+    const paths = createRouter({ maxParamLength: longestParam });
     app.addHook('onReady', async () => {
       for (const [url, methods] of methodsByUrl) {
-        if (!url.includes('*')) paths.on('GET', url, () => {}, [...methods].sort());
+        // "*" is the preflight route of CORS, which is no path of ours
+        if (url !== '*') paths.on('GET', url, () => {}, [...methods].sort());
       }
     });
 
-    app.addHook('onRequest', (request, _reply, done) => {
-      if (!request.is404) return done();
-      const [path = ''] = request.url.split('?');
+    function refusal({ originalUrl, url, method }: FastifyRequest): ApiError {
+      if (!isReadable(originalUrl)) return new ApiError('MALFORMED_REQUEST', { cause: 'percent-encoding' });
+      const [path = ''] = url.split('?');
       const allow: string[] | undefined = paths.find('GET', path)?.store;
-      throw allow ? new ApiError('METHOD_NOT_ALLOWED', { allow }) : new ApiError('NOT_FOUND');
+      if (!allow || allow.includes(method)) return new ApiError('NOT_FOUND');
+      return new ApiError('METHOD_NOT_ALLOWED', { allow });
+    }
+
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.is404) throw refusal(request);
+      done();
+    });
+    // What a plugin gives up after it was routed: a file that is not there, an OPTIONS that is no preflight
+    app.setNotFoundHandler((request) => {
+      throw refusal(request);
     });
   },
   { name: 'not-found', dependencies: ['error-handler'] },

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type ErrorCode } from '../errors.ts';
 import { envelope } from './error-handler.ts';
+import { apiPolicy } from './security-headers.ts';
 
 const parserCodes: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
 };
+
+// Milliseconds
+const lingering = 1000;
 
 /** Answers what Node's parser refuses before it is a request at all: the same envelope, written by hand. */
 export function refuseUnparsed(
@@ -18,11 +23,28 @@ export function refuseUnparsed(
   socket: Socket,
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const refusal = new ApiError(parserCodes[error.code ?? ''] ?? 'MALFORMED_REQUEST', { cause: error });
+  // As Node's own handler does: a second answer must not get into the middle of one that is on its way
+  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null };
+  if (answer?.headersSent) socket.destroy();
+  // Not writable when this has been answered already and the client still sends
+  else if (socket.writable) {
+    refuse(
+      this,
+      socket,
+      new ApiError(parserCodes[error.code ?? ''] ?? 'MALFORMED_REQUEST', { cause: error }),
+    );
+  }
+}
+
+function refuse({ log }: FastifyInstance, socket: Duplex, refusal: ApiError): void {
   const id = randomUUID();
-  this.log.debug({ reqId: id, code: error.code, error_code: refusal.code }, 'refused an unparsable request');
-  if (socket.writable) socket.write(rawResponse(refusal, id));
-  socket.destroy(error);
+  log.info(
+    { reqId: id, status: refusal.statusCode, error_code: refusal.code, err: refusal.cause },
+    'request',
+  );
+  socket.end(rawResponse(refusal, id));
+  // RFC 9112 §9.6: to close at once, with data unread, would reset the connection and take the answer away
+  setTimeout(() => socket.destroy(), lingering).unref();
 }
 
 function rawResponse(refusal: ApiError, id: string): string {
@@ -31,6 +53,10 @@ function rawResponse(refusal: ApiError, id: string): string {
     `HTTP/1.1 ${refusal.statusCode} ${STATUS_CODES[refusal.statusCode]}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(refusal.allow ? [`Allow: ${refusal.allow.join(', ')}`] : []),
+    'Cache-Control: no-store',
+    `Content-Security-Policy: ${apiPolicy}`,
+    'X-Content-Type-Options: nosniff',
     'Connection: close',
     `X-Request-Id: ${id}`,
     '',
@@ -38,28 +64,37 @@ function rawResponse(refusal: ApiError, id: string): string {
   ].join('\r\n');
 }
 
-/**
- * Two more refusals that Node would send without a body: an Expect other than 100-continue, and HTTP/1.1 without
- * Host (RFC 9112 §3.2), whose check in Node is switched off for this.
- */
+/** What Node would refuse without a body, or not at all: Expect, CONNECT, and requests without exactly one Host. */
 export default fp(
   async (app) => {
+    const unexpected = new WeakSet<IncomingMessage>();
     app.server.on('checkExpectation', (request, response) => {
-      const refusal = new ApiError('EXPECTATION_FAILED');
-      request.resume();
-      response
-        .writeHead(refusal.statusCode, {
-          'content-type': 'application/json; charset=utf-8',
-          'x-request-id': randomUUID(),
-        })
-        .end(JSON.stringify(envelope(refusal)));
+      unexpected.add(request);
+      app.routing(request, response);
     });
-    app.addHook('onRequest', (request, _reply, done) => {
-      if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-        throw new ApiError('MALFORMED_REQUEST', { detail: 'The Host header is missing' });
+
+    app.addHook('onRequest', (request, reply, done) => {
+      const refusal = refusalOf(request.raw);
+      if (refusal === undefined) return done();
+      reply.header('connection', 'close');
+      throw refusal;
+    });
+
+    function refusalOf(request: IncomingMessage): ApiError | undefined {
+      const { host } = request.headers;
+      // RFC 9112 §3.2. Several come joined by ", ", and no host has a space
+      if (host === undefined ? request.httpVersion === '1.1' : host.includes(' ')) {
+        return new ApiError('MALFORMED_REQUEST', { detail: 'The request needs exactly one Host header' });
       }
-      done();
+      // RFC 9110 §10.1.1
+      return unexpected.has(request) ? new ApiError('EXPECTATION_FAILED') : undefined;
+    }
+
+    // RFC 9110 §9.3.6: this is no proxy, so that no method is left for an authority in place of a path
+    app.server.on('connect', (_request, socket) => {
+      socket.on('error', () => socket.destroy());
+      refuse(app, socket, new ApiError('METHOD_NOT_ALLOWED', { allow: [] }));
     });
   },
-  { name: 'raw-errors', dependencies: ['error-handler'] },
+  { name: 'raw-errors', dependencies: ['error-handler', 'security-headers'] },
 );

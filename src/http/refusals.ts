@@ -1,19 +1,18 @@
 import { type ErrorCode, errorCatalogue } from '../errors.ts';
-import { errorResponse } from './schemas.ts';
+import { errorResponse, requestIdHeader } from './schemas.ts';
 
 const fromAnyOperation: ErrorCode[] = [
   'MALFORMED_REQUEST',
   'REQUEST_TIMEOUT',
+  'EXPECTATION_FAILED',
   'HEADERS_TOO_LARGE',
   'INTERNAL_ERROR',
-  'DATABASE_UNAVAILABLE',
 ];
 const fromBodies: ErrorCode[] = [
   'MALFORMED_JSON',
   'BODY_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
   'VALIDATION_ERROR',
-  'EXPECTATION_FAILED',
 ];
 export const fromAccessTokens: ErrorCode[] = [
   'AUTHENTICATION_REQUIRED',
@@ -27,14 +26,26 @@ export function refusalsWithBody(...codes: ErrorCode[]) {
   return refusals(...codes, ...fromBodies);
 }
 
+/** The refusals an operation declares that asks the database: its own and those that any such operation may send. */
+export function refusals(...codes: ErrorCode[]): Record<number, ErrorResponseSchema> {
+  return responsesFor(...codes, ...fromAnyOperation, 'DATABASE_UNAVAILABLE');
+}
+
+/** The refusals that even a probe may send. */
+export function probeRefusals(): Record<number, ErrorResponseSchema> {
+  return responsesFor(...fromAnyOperation);
+}
+
+type ErrorResponseSchema = ReturnType<typeof errorResponse>;
+
 /** One response for each status among the codes, which are named in its description. */
-export function refusals(...codes: ErrorCode[]): Record<number, ReturnType<typeof errorResponse>> {
+function responsesFor(...codes: ErrorCode[]): Record<number, ErrorResponseSchema> {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of new Set([...codes, ...fromAnyOperation])) {
+  for (const code of new Set(codes)) {
     const { status } = errorCatalogue[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  const responses: Record<number, ReturnType<typeof errorResponse>> = {};
+  const responses: Record<number, ErrorResponseSchema> = {};
   for (const [status, same] of [...byStatus].sort(([a], [b]) => a - b)) {
     const description = same.map((code) => `\`${code}\`: ${errorCatalogue[code].detail}`).join('\n\n');
     responses[status] = errorResponse({ description, headers: headersOf(status) });
@@ -42,9 +53,8 @@ export function refusals(...codes: ErrorCode[]): Record<number, ReturnType<typeo
   return responses;
 }
 
-const requestIdHeader = { 'x-request-id': { type: 'string', description: 'Names this request in the log' } };
-
-function headersOf(status: number): Record<string, object> {
+/** The headers that a response with this status declares. */
+export function headersOf(status: number): Record<string, object> {
   if (status === 401) {
     return { ...requestIdHeader, 'www-authenticate': { type: 'string', description: 'RFC 6750 §3' } };
   }

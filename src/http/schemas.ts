@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Config } from '../config/config.ts';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 
 /** The named components of the OpenAPI document. Routes refer to them by name, so that generated types have names. */
@@ -87,36 +87,6 @@ const NotReady = Type.Object(
   { $id: 'NotReady', additionalProperties: false },
 );
 
-const components = [
-  User,
-  TokenPair,
-  ErrorCodeSchema,
-  FieldErrorSchema,
-  ErrorResponse,
-  HealthStatus,
-  NotReady,
-];
-
-export default fp(
-  async (app: FastifyInstance) => {
-    for (const component of components) app.addSchema(component);
-  },
-  { name: 'schemas' },
-);
-
-type Described = { description: string; headers?: Record<string, object> };
-
-export const userResponse = (options: Described) =>
-  Type.Unsafe<Static<typeof User>>(Type.Ref('User', options));
-export const tokenPairResponse = (options: Described) =>
-  Type.Unsafe<Static<typeof TokenPair>>(Type.Ref('TokenPair', options));
-export const errorResponse = (options: Described) =>
-  Type.Unsafe<Static<typeof ErrorResponse>>(Type.Ref('ErrorResponse', options));
-export const healthResponse = (options: Described) =>
-  Type.Unsafe<Static<typeof HealthStatus>>(Type.Ref('HealthStatus', options));
-export const notReadyResponse = (options: Described) =>
-  Type.Unsafe<Static<typeof NotReady>>(Type.Ref('NotReady', options));
-
 /** Text that is required is not blank either. */
 const nonBlank = '\\S';
 const longestText = 200;
@@ -143,7 +113,7 @@ const requiredText = (description: string) =>
 const optionalText = (description: string) =>
   Type.String({ maxLength: longestText, pattern: `^$|${nonBlank}`, default: '', description });
 
-export const createUserBody = (leastPassword: number) =>
+const createUserRequest = (leastPassword: number) =>
   Type.Object(
     {
       email,
@@ -152,10 +122,10 @@ export const createUserBody = (leastPassword: number) =>
       location: optionalText('Empty when absent'),
       about,
     },
-    { additionalProperties: false },
+    { $id: 'CreateUserRequest', additionalProperties: false },
   );
 
-export const registerUserBody = (leastPassword: number) =>
+const registerUserRequest = (leastPassword: number) =>
   Type.Object(
     {
       name: requiredText('What to call the user'),
@@ -164,17 +134,63 @@ export const registerUserBody = (leastPassword: number) =>
       about,
       password: newPassword(leastPassword),
     },
-    { additionalProperties: false },
+    { $id: 'RegisterUserRequest', additionalProperties: false },
   );
 
-export const credentialsBody = Type.Object(
+const Credentials = Type.Object(
   { email, password: Type.String({ minLength: 1, maxLength: longestPassword }) },
-  { additionalProperties: false },
+  { $id: 'Credentials', additionalProperties: false },
 );
 
-export const refreshBody = Type.Object(
+const RefreshRequest = Type.Object(
   { refresh_token: Type.String({ minLength: 1, maxLength: 4096 }) },
-  { additionalProperties: false },
+  { $id: 'RefreshRequest', additionalProperties: false },
 );
+
+const components = [
+  User,
+  TokenPair,
+  ErrorCodeSchema,
+  FieldErrorSchema,
+  ErrorResponse,
+  HealthStatus,
+  NotReady,
+  Credentials,
+  RefreshRequest,
+];
+
+export default fp<Pick<Config, 'PASSWORD_MIN_LENGTH'>>(
+  async (app, { PASSWORD_MIN_LENGTH: leastPassword }) => {
+    const requests = [createUserRequest(leastPassword), registerUserRequest(leastPassword)];
+    for (const component of [...components, ...requests]) app.addSchema(component);
+  },
+  { name: 'schemas' },
+);
+
+type Described = { description: string; headers?: Record<string, object> };
+
+export const requestIdHeader = {
+  'x-request-id': { type: 'string', description: 'Names this request in the log' },
+};
+
+function responseOf<T>(name: string) {
+  return ({ description, headers = requestIdHeader }: Described) =>
+    Type.Unsafe<T>(Type.Ref(name, { description, headers }));
+}
+
+export const userResponse = responseOf<Static<typeof User>>('User');
+export const tokenPairResponse = responseOf<Static<typeof TokenPair>>('TokenPair');
+export const errorResponse = responseOf<Static<typeof ErrorResponse>>('ErrorResponse');
+export const healthResponse = responseOf<Static<typeof HealthStatus>>('HealthStatus');
+export const notReadyResponse = responseOf<Static<typeof NotReady>>('NotReady');
+
+export const createUserBody = Type.Unsafe<Static<ReturnType<typeof createUserRequest>>>(
+  Type.Ref('CreateUserRequest'),
+);
+export const registerUserBody = Type.Unsafe<Static<ReturnType<typeof registerUserRequest>>>(
+  Type.Ref('RegisterUserRequest'),
+);
+export const credentialsBody = Type.Unsafe<Static<typeof Credentials>>(Type.Ref('Credentials'));
+export const refreshBody = Type.Unsafe<Static<typeof RefreshRequest>>(Type.Ref('RefreshRequest'));
 
 export const userIdParams = Type.Object({ user_id: userId }, { additionalProperties: false });

@@ -1,9 +1,14 @@
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
 import { type Config, listOf } from '../config/config.ts';
-import { sendError, toApiError } from './error-handler.ts';
 import { refuseUnparsed } from './raw-errors.ts';
 import { requestId } from './request-id.ts';
+import { rewriteUnreadable } from './unreadable-path.ts';
 import { ajvOptions } from './validation.ts';
+
+const largestHeaders = 16 * 1024;
+
+/** No path parameter is longer: what it may be is for its schema to say, and no route has a costly pattern. */
+export const longestParam = largestHeaders;
 
 /** How the HTTP server behaves before any route is asked. Times in milliseconds, sizes in bytes. */
 export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpOptions<RawServerDefault> {
@@ -14,7 +19,16 @@ export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpO
     requestTimeout: 10_000,
     // Above the 60 s of common load balancers, so that it is they who close idle connections (no 502 on reuse)
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: 8000, maxHeaderSize: 16 * 1024, requireHostHeader: false },
+    http: {
+      headersTimeout: 8000,
+      // How often Node looks for requests that are over their time: its default of 30 s would make 38 s of the 8
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: largestHeaders,
+      // Node would take the first of two Host or Authorization headers, where a proxy may have looked at the second
+      joinDuplicateHeaders: true,
+      // raw-errors looks itself, as Node would refuse without a body
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     // Fastify would answer with a body of its own; a request that still arrives is served and its connection closed
     return503OnClosing: false,
@@ -25,11 +39,8 @@ export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpO
     requestIdHeader: false,
     genReqId: requestId,
     ajv: ajvOptions,
-    routerOptions: { maxParamLength: 200 },
+    rewriteUrl: rewriteUnreadable,
+    routerOptions: { maxParamLength: longestParam },
     clientErrorHandler: refuseUnparsed,
-    frameworkErrors: (error, request, reply) => {
-      reply.header('x-request-id', request.id);
-      sendError(toApiError(error), request, reply);
-    },
   };
 }

@@ -6,7 +6,6 @@ import { createUserBody, registerUserBody, userResponse } from '../http/schemas.
 
 /** Registration under both names it has had. They differ in what they require, not in what they do. */
 const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps) => {
-  const { minLength } = deps.passwordPolicy;
   const response = {
     201: userResponse({ description: 'The new user' }),
     ...refusalsWithBody('EMAIL_ALREADY_EXISTS', 'PASSWORD_HASHING_BUSY'),
@@ -20,7 +19,7 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
         tags: ['accounts'],
         summary: 'Register with an email and a password',
         description: 'Anyone may call this. Name, location and about may be left out.',
-        body: createUserBody(minLength),
+        body: createUserBody,
         response,
       },
     },
@@ -38,7 +37,7 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
         tags: ['accounts'],
         summary: 'Register with name, email, location and password',
         description: 'Anyone may call this. Only about may be left out.',
-        body: registerUserBody(minLength),
+        body: registerUserBody,
         response,
       },
     },
