@@ -41,7 +41,8 @@ function isInstalled({ dev }) {
   const { '': _root, ...wanted } = readJson(at('package-lock.json')).packages;
   const found = readJson(notes).packages;
   for (const [name, entry] of Object.entries(found)) {
-    const same = wanted[name]?.version === entry.version && wanted[name]?.integrity === entry.integrity;
+    const { version, integrity = entry.integrity } = wanted[name] ?? {};
+    const same = version === entry.version && integrity === entry.integrity;
     if (!same || !statSync(at(name), { throwIfNoEntry: false })) return false;
   }
   const missing = Object.keys(wanted).filter((name) => !(name in found));
