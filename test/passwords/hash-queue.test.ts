@@ -76,6 +76,17 @@ t.test('a refusal says when to come back', async (t) => {
   await busy.outcome;
 });
 
+t.test('while a thread is free nobody waits', async (t) => {
+  const { queue, started, hand } = bench({ threads: 2, maxWaitMs: 0, msPerHash: 100 });
+  const outcomes = [hand().outcome];
+  t.equal(queue.estimatedWaitMs(), 0);
+  outcomes.push(hand().outcome);
+  t.equal(queue.estimatedWaitMs(), 100);
+  t.equal(await hand().outcome, 'PASSWORD_HASHING_BUSY');
+  for (const work of started) work.finish();
+  t.same(await Promise.all(outcomes), ['done', 'done']);
+});
+
 t.test('dear work counts for more', async (t) => {
   const { queue, started, hand } = bench({ threads: 1, maxWaitMs: 350, msPerHash: 100 });
   const outcomes = [hand(undefined, 2), hand(undefined, 2), hand(undefined, 2)].map(({ outcome }) => outcome);

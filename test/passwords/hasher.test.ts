@@ -27,17 +27,18 @@ async function start(t: Test, options: Partial<PasswordHasherOptions> = {}) {
   return hasher;
 }
 
-/** For whatever is neither about cost nor about the queue. */
-const shared = await start(t);
+/** One of each engine at cost 5, for whatever is neither about another cost nor about the queue. */
+const sharedHashers = await Promise.all(engineNames.map((engine) => start(t, { engine, cost: 5 })));
+const [shared] = sharedHashers;
+if (shared === undefined) throw new Error('There is no engine');
 
 const yes = { matches: true, needsRehash: false, malformed: false };
 const again = { matches: true, needsRehash: true, malformed: false };
 const no = { matches: false, needsRehash: false, malformed: false };
 
-for (const engine of engineNames) {
+for (const hasher of sharedHashers) {
+  const { engine } = hasher;
   t.test(`${engine} verifies what passlib wrote`, async (t) => {
-    const hasher = await start(t, { engine, cost: 5 });
-    t.equal(hasher.engine, engine);
     for (const [password, stored] of [...passlibVectors.plain, ...passlibVectors.digestedVersion1]) {
       // Another cost, another identifier, un-normalised text or an older version: each is a reason.
       t.same(await hasher.verify(password, stored), again, stored);
@@ -56,14 +57,12 @@ for (const engine of engineNames) {
   });
 
   t.test(`${engine} writes what the other one accepts, nothing truncated`, async (t) => {
-    const hasher = await start(t, { engine });
-    const others = [hasher, await start(t, { engine: engine === 'native' ? 'bcryptjs' : 'auto' })];
     for (const length of [8, 71, 72, 73, 128]) {
       const password = 'p'.repeat(length);
       const stored = await hasher.hash(password);
-      t.match(stored, length < 72 ? /^\$2b\$04\$/ : /^\$bcrypt-sha256\$v=2,t=2b,r=4\$/, `${length} bytes`);
+      t.match(stored, length < 72 ? /^\$2b\$05\$/ : /^\$bcrypt-sha256\$v=2,t=2b,r=5\$/, `${length} bytes`);
       t.not(stored, await hasher.hash(password), 'salted');
-      for (const other of others) {
+      for (const other of sharedHashers) {
         t.same(await other.verify(password, stored), yes, `${length} bytes by ${other.engine}`);
         t.same(await other.verify(`${password}p`, stored), no, `one more than ${length} by ${other.engine}`);
         t.same(
@@ -102,6 +101,7 @@ t.test('a NUL ends nothing', async (t) => {
   const stored = await shared.hash('secret pass');
   t.same(await shared.verify('secret pass\0', stored), no);
   t.same(await shared.verify('secret pass\0secret pass', stored), no, 'to bcrypt itself this is the same');
+  t.same(await shared.verify('\0', await shared.hash('')), no, 'nor is a NUL an empty password');
 });
 
 t.test('the same password typed on another device', async (t) => {
@@ -122,33 +122,33 @@ t.test('unusable stored hashes match nothing and break nothing', async (t) => {
 });
 
 t.test('a refusal takes as long as any other', async (t) => {
-  const hasher = await start(t, { cost: 8 });
-  const cheaper = await start(t, { cost: 6 });
+  const hasher = await start(t, { cost: 7 });
   const stored = await hasher.hash('the right password');
-  const fromCost6 = await cheaper.hash('the right password');
+  const fromCost5 = await shared.hash('the right password');
   const long = await hasher.hash('x'.repeat(100));
   const decomposed = 'wro\u0308ng password';
   const cases: Record<string, [password: string, stored: string | null, hashes: number]> = {
     'no account': ['wrong password', null, 1],
     'wrong password': ['wrong password', stored, 1],
     'malformed hash': ['wrong password', 'malformed', 1],
-    'hash of a lower cost': ['wrong password', fromCost6, 1],
+    'hash of a lower cost': ['wrong password', fromCost5, 1],
     'long password': ['wrong password', long, 1],
     'no account, two candidates': [decomposed, null, 2],
     'wrong password, two candidates': [decomposed, stored, 2],
-    'hash of a lower cost, two candidates': [decomposed, fromCost6, 2],
+    'hash of a lower cost, two candidates': [decomposed, fromCost5, 2],
   };
   const times: Record<string, number[]> = {};
-  for (let round = 0; round < 15; round += 1) {
+  for (let round = 0; round < 25; round += 1) {
     for (const [title, [password, against]] of Object.entries(cases)) {
       const began = performance.now();
       t.equal((await hasher.verify(password, against)).matches, false);
       times[title] = [...(times[title] ?? []), performance.now() - began];
     }
   }
-  const median = (title: string) => (times[title] ?? []).sort((a, b) => a - b)[7] ?? Number.NaN;
+  // The quickest of each: whatever else the machine does can only add to it.
+  const quickest = (title: string) => Math.min(...(times[title] ?? []));
   for (const [title, [, , hashes]] of Object.entries(cases)) {
-    const ratio = median(title) / median('wrong password') / hashes;
+    const ratio = quickest(title) / quickest('wrong password') / hashes;
     t.ok(ratio > 0.7 && ratio < 1.4, `${title}: ${ratio.toFixed(2)} of the time of a wrong password, each`);
   }
 });
@@ -185,7 +185,7 @@ t.test('a storm is admitted up to the bound, all admitted finish', async (t) => 
 });
 
 t.test('verifying two candidates counts as two', async (t) => {
-  const hasher = await start(t, { cost: 8 });
+  const hasher = shared;
   const one = hasher.verify('plain', null);
   const waitAfterOne = hasher.estimatedWaitMs();
   const two = hasher.verify('de\u0301compose\u0301', null);
@@ -213,18 +213,19 @@ t.test('whoever has gone leaves the queue, and the thread lives on', async (t) =
 });
 
 t.test('nothing on the main thread waits for a hash', async (t) => {
-  const hasher = await start(t, { cost: 11, engine: 'bcryptjs' });
-  const began = performance.now();
-  let settled = false;
-  const hashing = hasher.hash('some password').then(() => {
-    settled = true;
-  });
-  await delay(1);
-  t.notOk(settled, `the event loop turned after ${(performance.now() - began).toFixed(1)} ms`);
-  await hashing;
+  const stored = `$2b$12$${'.'.repeat(53)}`;
+  for (const hasher of sharedHashers) {
+    let settled = false;
+    const verifying = hasher.verify('some password', stored).then(() => {
+      settled = true;
+    });
+    await delay(1);
+    t.notOk(settled, hasher.engine);
+    await verifying;
+  }
 });
 
-t.test('only the hashing threads step back', { skip: process.platform !== 'linux' }, async (t) => {
+t.test('one thread per core, and only those step back', { skip: process.platform !== 'linux' }, async (t) => {
   const niceOf = async (thread: string) => {
     const stat = await readFile(`/proc/self/task/${thread}/stat`, 'utf8');
     // proc(5): nice is field 19, and the second field, in brackets, may hold spaces.
@@ -236,27 +237,22 @@ t.test('only the hashing threads step back', { skip: process.platform !== 'linux
   };
   const main = await niceOf(String(process.pid));
   const before = await countOf(main + 10);
-  await start(t, { threads: 2 });
+  const hasher = await startPasswordHasher({ cost: 4, engine: 'auto', maxWaitMs: 1000 });
+  t.teardown(() => hasher.close());
+  t.equal(hasher.threads, availableParallelism());
   t.equal(await niceOf(String(process.pid)), main, 'the main thread keeps its priority');
   // piscina does without where the optional @napi-rs/nice is missing.
   const canStepBack = await import('@napi-rs/nice').then(
     () => true,
     () => false,
   );
-  t.equal((await countOf(main + 10)) - before, canStepBack ? 2 : 0);
+  t.equal((await countOf(main + 10)) - before, canStepBack ? hasher.threads : 0);
 });
 
 t.test('a cost no engine takes stops the start', async (t) => {
   for (const engine of engineNames) {
     await t.rejects(start(t, { cost: 32, engine }), { message: /^A password hashing thread failed/ }, engine);
   }
-});
-
-t.test('one thread per core unless told otherwise', async (t) => {
-  const { threads: ignored, ...rest } = { cost: 4, engine: 'auto', maxWaitMs: 1000, threads: 0 } as const;
-  const hasher = await startPasswordHasher(rest);
-  t.teardown(() => hasher.close());
-  t.equal(hasher.threads, availableParallelism(), `not ${ignored}`);
 });
 
 t.test('closing is quick, and final', async (t) => {
