@@ -29,14 +29,20 @@ export async function verifyCredentials(
   { email, password, signal }: { email: string; password: string; signal?: AbortSignal },
 ): Promise<VerifiedCredentials> {
   const stored = await selectCredentials(deps.db, normaliseEmail(email));
-  const { matches, needsRehash } = await deps.hasher.verify(password, stored?.password ?? null, signal);
-  if (!stored || !matches) throw new ApiError('INVALID_CREDENTIALS');
+  const verdict = await deps.hasher.verify(password, stored?.password ?? null, signal);
+  if (!stored || !verdict.matches) {
+    throw new ApiError('INVALID_CREDENTIALS', {
+      cause: verdict.malformed
+        ? `the hash stored for user ${stored?.user_id} is of no known form`
+        : undefined,
+    });
+  }
   const { user_id: userId, password: passwordHash } = stored;
   return {
     userId,
     passwordHash,
     upgradeHash: async () => {
-      if (needsRehash) await rewriteHash(deps, { userId, oldHash: passwordHash, password });
+      if (verdict.needsRehash) await rewriteHash(deps, { userId, oldHash: passwordHash, password });
     },
   };
 }
