@@ -15,12 +15,16 @@ const migrationName = '\\d{4}_[\\w-]+\\.sql';
 
 /** The newest migration this code knows. A database that has it, or newer ones too, can be served. */
 export function newestMigration(): string {
-  const names = readdirSync(migrationsDirectory)
-    .filter((name) => new RegExp(`^${migrationName}$`).test(name))
-    .sort();
-  const newest = names.at(-1);
+  const newest = knownMigrations().at(-1);
   if (newest === undefined) throw new Error(`There are no migrations in ${migrationsDirectory}`);
-  return newest.slice(0, -'.sql'.length);
+  return newest;
+}
+
+function knownMigrations(): string[] {
+  return readdirSync(migrationsDirectory)
+    .filter((name) => new RegExp(`^${migrationName}$`).test(name))
+    .map((name) => name.slice(0, -'.sql'.length))
+    .sort();
 }
 
 /** A migration refused or failed; nothing at all has been changed. The message is the database's, hint included. */
@@ -76,6 +80,8 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
   client.on('error', (error) => log.warn(error.message));
   try {
     await client.connect();
+    // First, as a role that may only use the tables cannot even ask the runner
+    if (await isUpToDate(client)) return [];
     const { rows } = await client.query<{ schema: string | null }>('SELECT current_schema() AS schema');
     // The runner makes its table outside of its transaction. Inside of this one, a refused migration leaves nothing
     // behind; the runner's own BEGIN then does nothing, and its COMMIT or ROLLBACK ends both.
@@ -98,6 +104,14 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
   } finally {
     await client.end();
   }
+}
+
+async function isUpToDate(client: pg.Client): Promise<boolean> {
+  const table = await client.query('SELECT WHERE to_regclass($1) IS NOT NULL', [migrationsTable]);
+  if (table.rows.length === 0) return false;
+  const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${migrationsTable}`);
+  const applied = new Set(rows.map(({ name }) => name));
+  return knownMigrations().every((name) => applied.has(name));
 }
 
 function codeOf(error: unknown): string {
