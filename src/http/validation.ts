@@ -6,7 +6,8 @@ import type { FieldError } from '../errors.ts';
 /** Nothing is coerced and nothing dropped: what a client sends is taken as it is, or refused with all its faults. */
 export const ajvOptions = {
   customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true },
-  plugins: [(ajv) => ajv.addFormat('email', isEmail)],
+  // After ajv-formats, whose own "email" would otherwise replace this one
+  onCreate: (ajv) => ajv.addFormat('email', isEmail),
 } satisfies FastifyServerOptions['ajv'];
 
 const canonicalInteger = /^-?(0|[1-9]\d*)$/;
