@@ -28,6 +28,7 @@ const redocPage = `<!doctype html>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Gatehouse</title>
+    <link rel="icon" href="data:,">
   </head>
   <body>
     <div id="redoc"></div>

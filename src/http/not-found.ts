@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import createRouter from 'find-my-way';
+import createRouter, { type HTTPMethod } from 'find-my-way';
 import { ApiError } from '../errors.ts';
 import { longestParam } from './server-options.ts';
 import { isReadable } from './unreadable-path.ts';
@@ -11,10 +11,10 @@ import { isReadable } from './unreadable-path.ts';
  */
 export default fp(
   async (app: FastifyInstance) => {
-    const methodsByUrl = new Map<string, Set<string>>();
+    const methodsByUrl = new Map<string, Set<HTTPMethod>>();
     app.addHook('onRoute', ({ url, method }) => {
-      const methods = methodsByUrl.get(url) ?? new Set<string>();
-      for (const each of [method].flat()) methods.add(each);
+      const methods = methodsByUrl.get(url) ?? new Set();
+      for (const each of [method].flat()) methods.add(each as HTTPMethod);
       // Fastify derives each HEAD from a GET, and for a prefix with a trailing slash tells only of the HEAD
       if (methods.has('HEAD')) methods.add('GET');
       methodsByUrl.set(url, methods);
@@ -24,15 +24,17 @@ export default fp(
     app.addHook('onReady', async () => {
       for (const [url, methods] of methodsByUrl) {
         // "*" is the preflight route of CORS, which is no path of ours
-        if (url !== '*') paths.on('GET', url, () => {}, [...methods].sort());
+        if (url !== '*') paths.on([...methods], url, () => {});
       }
     });
 
+    // /auth/user/create takes a POST, and as an id of /auth/user/:user_id a GET
+    const answered: HTTPMethod[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'];
     function refusal({ originalUrl, url, method }: FastifyRequest): ApiError {
       if (!isReadable(originalUrl)) return new ApiError('MALFORMED_REQUEST', { cause: 'percent-encoding' });
       const [path = ''] = url.split('?');
-      const allow: string[] | undefined = paths.find('GET', path)?.store;
-      if (!allow || allow.includes(method)) return new ApiError('NOT_FOUND');
+      const allow = answered.filter((each) => paths.find(each, path) !== null);
+      if (allow.length === 0 || allow.some((each) => each === method)) return new ApiError('NOT_FOUND');
       return new ApiError('METHOD_NOT_ALLOWED', { allow });
     }
 

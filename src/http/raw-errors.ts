@@ -28,21 +28,21 @@ export function refuseUnparsed(
   if (answer?.headersSent) socket.destroy();
   // Not writable when this has been answered already and the client still sends
   else if (socket.writable) {
-    refuse(
-      this,
-      socket,
-      new ApiError(parserCodes[error.code ?? ''] ?? 'MALFORMED_REQUEST', { cause: error }),
-    );
+    // The code and no more: the error carries the bytes it was found in, which may hold a password
+    const { code: cause = '' } = error;
+    refuse(this, socket, new ApiError(parserCodes[cause] ?? 'MALFORMED_REQUEST', { cause }));
   }
 }
 
 function refuse({ log }: FastifyInstance, socket: Duplex, refusal: ApiError): void {
   const id = randomUUID();
   log.info(
-    { reqId: id, status: refusal.statusCode, error_code: refusal.code, err: refusal.cause },
+    { reqId: id, status: refusal.statusCode, error_code: refusal.code, cause: refusal.cause },
     'request',
   );
   socket.end(rawResponse(refusal, id));
+  // A request that came too late must not be completed after all
+  if (refusal.code === 'REQUEST_TIMEOUT') socket.once('finish', () => socket.destroy());
   // RFC 9112 §9.6: to close at once, with data unread, would reset the connection and take the answer away
   setTimeout(() => socket.destroy(), lingering).unref();
 }

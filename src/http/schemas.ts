@@ -111,7 +111,7 @@ const about = Type.Optional(
 const requiredText = (description: string) =>
   Type.String({ minLength: 1, maxLength: longestText, pattern: nonBlank, description });
 const optionalText = (description: string) =>
-  Type.String({ maxLength: longestText, pattern: `^$|${nonBlank}`, default: '', description });
+  Type.Optional(Type.String({ maxLength: longestText, pattern: `^$|${nonBlank}`, default: '', description }));
 
 const createUserRequest = (leastPassword: number) =>
   Type.Object(

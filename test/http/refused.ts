@@ -1,0 +1,21 @@
+import type { Test } from 'tap';
+import { type ErrorCode, errorCatalogue } from '../../src/errors.ts';
+import type { Answer } from '../support/app.ts';
+
+/** Asserts that this is the envelope of that code, whole and with nothing beside it. */
+export function refused(t: Test, answer: Answer, code: ErrorCode): void {
+  const { status } = errorCatalogue[code];
+  const members = status === 422 ? ['detail', 'error_code', 'errors'] : ['detail', 'error_code'];
+  t.equal(answer.status, status, `${code} is ${status}`);
+  t.equal(answer.body['error_code'], code);
+  t.type(answer.body['detail'], 'string');
+  t.strictSame(Object.keys(answer.body), members);
+  t.match(answer.headers['content-type'], /^application\/json/);
+  t.match(answer.headers['x-request-id'], /^\S+$/);
+}
+
+/** The fields that a 422 names, without repetition. */
+export function refusedFields({ body }: Answer): string[] {
+  const errors = (body['errors'] ?? []) as { field: string; message: string }[];
+  return [...new Set(errors.map(({ field }) => field))].sort();
+}
