@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  *
  * @returns {Promise<{ perSecond: number, logins: number, refused: number }>}
  */
-export async function loginStorm({ url, credentials, connections, settleSeconds, seconds }) {
+export async function loginStorm({ url, credentials, connections, threads, settleSeconds, seconds }) {
   const countFrom = performance.now() + settleSeconds * 1000;
   const until = countFrom + seconds * 1000;
   const answered = [];
@@ -27,10 +27,10 @@ export async function loginStorm({ url, credentials, connections, settleSeconds,
   };
   await Promise.all(Array.from({ length: connections }, client));
 
-  if (answered.length < 2) throw new Error('hardly a login was answered');
-  // From answer to answer, so that no login is counted in part
-  const span = (answered.at(-1) - answered[0]) / 1000;
-  return { perSecond: (answered.length - 1) / span, logins: answered.length, refused };
+  if (answered.length <= threads) throw new Error('hardly a login was answered');
+  // From answer to answer, so that no login is counted in part; the threads may answer in step
+  const span = (answered.at(-1) - answered[threads - 1]) / 1000;
+  return { perSecond: (answered.length - threads) / span, logins: answered.length, refused };
 }
 
 async function logIn(url, body) {

@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 export const plan = {
   /** Connections of the load generator, each with a session of its own. */
   connections: 20,
-  cost: { rounds: 8, warmUp: 6000, requests: { me: 5000, refresh: 2500 } },
+  /** Many short rounds rather than a few long ones: what else the machine does then meets both services alike. */
+  cost: { rounds: 30, warmUp: 6000, requests: { me: 1000, refresh: 500 } },
   storm: {
     rounds: 2,
     loopSeconds: 5,

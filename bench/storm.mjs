@@ -17,6 +17,7 @@ export async function measureStorm({ service, load, credentials, sessions, engin
       url: service.url,
       credentials,
       connections: loginsPerThread * threads,
+      threads,
       settleSeconds,
       seconds: stormSeconds,
     });
