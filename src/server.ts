@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { type Config, completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
 import type { Lifecycle } from './http/health.ts';
-import { createLogger } from './observability/logger.ts';
+import { createLogger, flushLog } from './observability/logger.ts';
 import { loadBlocklist } from './passwords/blocklist.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import type { PasswordPolicy } from './passwords/policy.ts';
@@ -72,7 +73,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
     lifecycle,
     passwordPolicy: await passwordPolicy(config),
   });
-  opened.push(() => app.close());
+  opened.push(() => closeApp(app));
 
   await app.listen({ host: config.HOST, port: config.PORT });
   stopping.signal.throwIfAborted();
@@ -98,6 +99,7 @@ function stopOnSignals(service: Service, started: Promise<void>, delayMs: number
     await started.catch(() => {});
     await closeAll(service);
     if (!err) logger.info('closed');
+    await flushLog(logger);
   });
   let firstAt: number | undefined;
   for (const signal of signals) {
@@ -112,6 +114,13 @@ function stopOnSignals(service: Service, started: Promise<void>, delayMs: number
       }
     });
   }
+}
+
+/** Stops listening, and waits for the requests in flight. */
+async function closeApp(app: FastifyInstance): Promise<void> {
+  // Node closes the connections that are idle when it is told to, but not those that become idle later
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  await app.close().finally(() => clearInterval(sweep));
 }
 
 /** Undoes all that was opened, newest first, each even if another fails. */

@@ -7,8 +7,14 @@ export function createLogger({ level, readable }: { level: string; readable: boo
   const stream = readable && isatty(1) ? prettyStream() : undefined;
   return pino(
     { level, serializers: { err: errorSerializer } },
-    stream ?? pino.destination({ dest: 1, sync: false }),
+    // A slow reader of the log never holds up a request. Of at least one byte, as flush waits for nothing without.
+    stream ?? pino.destination({ dest: 1, sync: false, minLength: 1 }),
   );
+}
+
+/** Resolves when all that was logged is written. What waits for a slow reader would be lost with the process. */
+export function flushLog(logger: Logger): Promise<void> {
+  return new Promise((resolve) => logger.flush(() => resolve()));
 }
 
 /**

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { secrets } from '../support/app.ts';
+
+export const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
+
+export interface Gatehouse {
+  child: ChildProcess;
+  /** All that it has written so far. */
+  stdout(): string;
+  stderr(): string;
+  /** The JSON lines of stdout. */
+  logLines(): Record<string, unknown>[];
+  /** Resolves when everything it wrote has been read; the exit code is null after a fatal signal. */
+  ended: Promise<{ code: number | null; signal: string | null }>;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  /** For node itself. */
+  nodeOptions?: string[];
+  cwd?: string;
+}
+
+/** Runs a program of dist/ in a folder of its own, with nothing in its environment but what is given. */
+export function run(t: Test, program: 'server.js' | 'migrate.js', options: RunOptions = {}): Gatehouse {
+  const { env = {}, nodeOptions = [], cwd = emptyFolder(t) } = options;
+  const child = spawn(process.execPath, [...nodeOptions, join(dist, program)], {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    child,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    logLines: () =>
+      stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line)),
+    ended,
+  };
+}
+
+/** What a production start needs, with cheap things where they may be. */
+export function production(
+  databaseUrl: string,
+  port: number,
+  more: Record<string, string> = {},
+): Record<string, string> {
+  return {
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    DATABASE_URL: databaseUrl,
+    BCRYPT_COST: '10',
+    SHUTDOWN_DELAY_MS: '0',
+    ...secrets,
+    ...more,
+  };
+}
+
+/** Waits until the service is ready to serve, or says why it is not. */
+export async function ready(gatehouse: Gatehouse, port: number, seconds = 60): Promise<string> {
+  const origin = `http://127.0.0.1:${port}`;
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    const answer = await fetch(`${origin}/readyz`).catch(() => undefined);
+    await answer?.text();
+    if (answer?.status === 200) return origin;
+    if (gatehouse.child.exitCode !== null) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`not ready: ${gatehouse.stderr()}${gatehouse.stdout()}`);
+}
+
+/** A port that nobody listens on right now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export function emptyFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export async function post(
+  origin: string,
+  path: string,
+  body: unknown,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(`${origin}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}

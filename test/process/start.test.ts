@@ -1,0 +1,142 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import { createDatabase } from '../support/database.ts';
+import { bearer, newPerson } from '../support/people.ts';
+import { dist, emptyFolder, freePort, post, production, ready, run } from './gatehouse.ts';
+
+t.test('production with nothing set names all that is missing, once, and does nothing else', async (t) => {
+  const gatehouse = run(t, 'server.js', { env: { NODE_ENV: 'production', BCRYPT_COST: '4', PORT: 'http' } });
+  t.strictSame(await gatehouse.ended, { code: 1, signal: null });
+  t.equal(gatehouse.stdout(), '');
+  t.equal(
+    gatehouse.stderr(),
+    `The configuration is not usable:
+  - PORT must be integer
+  - DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing
+  - SECRET_KEY is missing
+  - REFRESH_TOKEN_SECRET is missing
+  - BCRYPT_COST must be at least 10 in production
+`,
+  );
+});
+
+t.test('production serves, logs JSON, and never loads the embedded Postgres', async (t) => {
+  const { url } = await createDatabase(t);
+  const port = await freePort();
+  const folder = emptyFolder(t);
+  // Registered in the process before anything of ours is loaded; sees every module, ours and those of packages
+  const hooks = join(folder, 'hooks.mjs');
+  writeFileSync(
+    hooks,
+    `import { appendFileSync } from 'node:fs';
+     export async function load(url, context, next) {
+       appendFileSync(${JSON.stringify(join(folder, 'loaded.txt'))}, url + '\\n');
+       return next(url, context);
+     }`,
+  );
+  const register = `import { register } from 'node:module'; register(${JSON.stringify(pathToFileURL(hooks).href)});`;
+  const gatehouse = run(t, 'server.js', {
+    env: production(url, port),
+    nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(register)}`],
+  });
+  const origin = await ready(gatehouse, port);
+  const person = newPerson();
+  t.equal((await post(origin, '/api/v1/register-user', person)).status, 201);
+  gatehouse.child.kill('SIGTERM');
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+
+  const { readFileSync } = await import('node:fs');
+  const loaded = readFileSync(join(folder, 'loaded.txt'), 'utf8');
+  t.match(loaded, pathToFileURL(join(dist, 'app.js')).href, 'the hook sees our modules');
+  t.notMatch(loaded, /embedded/);
+  t.equal(gatehouse.stderr(), '');
+  t.match(
+    gatehouse.logLines().find(({ msg }) => msg === 'request'),
+    { level: 30, method: 'GET', status: 200 },
+  );
+});
+
+t.test('users and sessions survive a restart', async (t) => {
+  const { url } = await createDatabase(t);
+  const port = await freePort();
+  const person = newPerson();
+  const first = run(t, 'server.js', { env: production(url, port) });
+  const origin = await ready(first, port);
+  t.equal((await post(origin, '/api/v1/register-user', person)).status, 201);
+  const { body: tokens } = await post(origin, '/api/v1/auth/login', {
+    email: person.email,
+    password: person.password,
+  });
+  first.child.kill('SIGKILL');
+  await first.ended;
+
+  const second = run(t, 'server.js', { env: production(url, port) });
+  await ready(second, port);
+  const me = await fetch(`${origin}/api/v1/me`, { headers: bearer(String(tokens['access_token'])) });
+  t.equal(me.status, 200);
+  t.match(await me.json(), { email: person.email });
+  const refreshed = await post(origin, '/api/v1/auth/refresh-token', {
+    refresh_token: tokens['refresh_token'],
+  });
+  t.equal(refreshed.status, 200);
+});
+
+t.test('what keeps it from starting is said in one sentence', async (t) => {
+  const { url } = await createDatabase(t);
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  t.teardown(() => taken.close());
+  const takenPort = (taken.address() as { port: number }).port;
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  await new Promise((resolve) => silent.once('listening', resolve));
+  t.teardown(() => silent.close());
+  const silentPort = (silent.address() as { port: number }).port;
+  const closedPort = await freePort();
+  const wrong = new URL(url);
+  wrong.password = 'not-the-password-at-all';
+
+  const cases: [string, Record<string, string>, RegExp][] = [
+    ['a port that is taken', production(url, takenPort), new RegExp(`port ${takenPort} is taken\\.`)],
+    [
+      'an address of another machine',
+      production(url, await freePort(), { HOST: '192.0.2.1' }),
+      /cannot listen: 192\.0\.2\.1 is no address of this machine/,
+    ],
+    [
+      'a database server that is not there',
+      production(`postgres://u:p@localhost:${closedPort}/x`, 0),
+      /^The database cannot be reached: .*ECONNREFUSED.* Check DATABASE_URL/,
+    ],
+    [
+      'a host that has no address',
+      production('postgres://u:p@there-is-none.invalid/x', 0),
+      /^The database cannot be reached: .*there-is-none\.invalid/,
+    ],
+    [
+      'a database server that never answers',
+      production(`postgres://u:p@127.0.0.1:${silentPort}/x`, 0),
+      /^The database cannot be reached: .*timeout/,
+    ],
+    [
+      'a wrong password',
+      production(wrong.href, 0),
+      /^The database cannot be reached: password authentication failed for user/,
+    ],
+  ];
+  await Promise.all(
+    cases.map(([name, env, message]) =>
+      t.test(name, async (t) => {
+        const start = performance.now();
+        const gatehouse = run(t, 'server.js', { env });
+        t.strictSame(await gatehouse.ended, { code: 1, signal: null });
+        t.match(gatehouse.stderr(), message);
+        t.notMatch(gatehouse.stderr(), /\n./, 'one line');
+        t.notMatch(gatehouse.stderr() + gatehouse.stdout(), /not-the-password-at-all|:p@/);
+        t.ok(performance.now() - start < 30_000);
+      }),
+    ),
+  );
+});
