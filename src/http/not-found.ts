@@ -21,18 +21,19 @@ export default fp(
     });
 
     const paths = createRouter({ maxParamLength: longestParam });
+    let answered: HTTPMethod[] = [];
     app.addHook('onReady', async () => {
+      answered = [...new Set([...methodsByUrl.values()].flatMap((methods) => [...methods]))].sort();
       for (const [url, methods] of methodsByUrl) {
         // "*" is the preflight route of CORS, which is no path of ours
         if (url !== '*') paths.on([...methods], url, () => {});
       }
     });
 
-    // /auth/user/create takes a POST, and as an id of /auth/user/:user_id a GET
-    const answered: HTTPMethod[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'];
     function refusal({ originalUrl, url, method }: FastifyRequest): ApiError {
       if (!isReadable(originalUrl)) return new ApiError('MALFORMED_REQUEST', { cause: 'percent-encoding' });
       const [path = ''] = url.split('?');
+      // Each on its own: /auth/user/create takes a POST, and as an id of /auth/user/:user_id a GET
       const allow = answered.filter((each) => paths.find(each, path) !== null);
       if (allow.length === 0 || allow.some((each) => each === method)) return new ApiError('NOT_FOUND');
       return new ApiError('METHOD_NOT_ALLOWED', { allow });
