@@ -94,23 +94,29 @@ interface SchemaError {
 }
 
 /** Validates against the schema; what is invalid is reported and then taken as not set, so that all else is checked too. */
-function validate(variables: NodeJS.Dict<string>): { settings: Settings; problems: string[] } {
+function validate(given: NodeJS.Dict<string>): { settings: Settings; problems: string[] } {
+  // The validator's coercion would take "0x50", "8e3" and even "Infinity", which no maximum stops
+  const notIntegers = Object.entries(settingsSchema.properties)
+    .filter(([name, { type }]) => type === 'integer' && !/^-?\d+$/.test(given[name] ?? '0'))
+    .map(([name]) => name);
+  const problems = notIntegers.map((name) => `${name} must be integer`);
+  const variables = without(given, notIntegers);
   const parse = (data: NodeJS.Dict<string>) =>
     envSchema<Settings>({ schema: settingsSchema, data, env: false });
   try {
-    return { settings: parse(variables), problems: [] };
+    return { settings: parse(variables), problems };
   } catch (error) {
     const { errors } = error as { errors?: SchemaError[] };
     if (errors === undefined) throw error;
     const invalid = errors.map((each) => ({ ...each, name: each.instancePath.slice(1) }));
-    const rest = Object.fromEntries(
-      Object.entries(variables).filter(([name]) => !invalid.some((each) => each.name === name)),
-    );
-    return {
-      settings: parse(rest),
-      problems: invalid.map(({ name, message, params }) => describe(name, message, params)),
-    };
+    problems.push(...invalid.map(({ name, message, params }) => describe(name, message, params)));
+    const names = invalid.map(({ name }) => name);
+    return { settings: parse(without(variables, names)), problems };
   }
+}
+
+function without(variables: NodeJS.Dict<string>, names: string[]): NodeJS.Dict<string> {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
 }
 
 function describe(name: string, message: string | undefined, params: SchemaError['params']): string {

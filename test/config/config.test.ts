@@ -1,0 +1,206 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { completeConfig, listOf, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
+import type { Settings } from '../../src/config/schema.ts';
+import { problemsOf, read } from './read.ts';
+
+const defaults = {
+  NODE_ENV: 'development',
+  PORT: 8000,
+  DB_PORT: 5432,
+  DATABASE_POOL_SIZE: 10,
+  TOKEN_CREATION_ALGORITHM: 'HS256',
+  TOKEN_ISSUER: 'gatehouse',
+  TOKEN_AUDIENCE: 'gatehouse',
+  ACCESS_TOKEN_TTL_SECONDS: 900,
+  TOKEN_EXPIRY_LIMIT: 30,
+  SESSION_IDLE_DAYS: 14,
+  REFRESH_GRACE_SECONDS: 10,
+  BCRYPT_COST: 12,
+  PASSWORD_HASH_ENGINE: 'auto',
+  HASH_MAX_WAIT_MS: 2000,
+  PASSWORD_MIN_LENGTH: 8,
+  PASSWORD_MAX_LENGTH: 128,
+  PASSWORD_BLOCKLIST: 'on',
+  CORS_ORIGINS: '',
+  TRUST_PROXY: '',
+  LOG_LEVEL: 'info',
+};
+const secret = 'x'.repeat(64);
+const other = 'y'.repeat(64);
+const production = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgres://u:p@h/d',
+  SECRET_KEY: secret,
+  REFRESH_TOKEN_SECRET: other,
+};
+
+t.test('with nothing set', async (t) => {
+  t.strictSame({ ...read({}) }, defaults);
+  const found = { DATABASE_URL: 'postgres://found', SECRET_KEY: secret, REFRESH_TOKEN_SECRET: other };
+  const config = completeConfig(read({}), found);
+  t.strictSame({ ...config }, { ...defaults, ...found, HOST: '127.0.0.1', SHUTDOWN_DELAY_MS: 0 });
+  t.ok(Object.isFrozen(config));
+  const inProduction = completeConfig(read(production), found);
+  t.equal(inProduction.HOST, '0.0.0.0');
+  t.equal(inProduction.SHUTDOWN_DELAY_MS, 5000);
+  t.equal(shutdownDelayMs(read({ ...production, SHUTDOWN_DELAY_MS: '0' })), 0);
+});
+
+t.test('empty is not set, nor is what nobody knows a setting', async (t) => {
+  const empty = Object.fromEntries(Object.keys(defaults).map((name) => [name, '']));
+  t.strictSame(
+    { ...read({ ...empty, DATABASE_URL: '', SECRET_KEY: '', PATH: '/bin', FOO: 'bar' }) },
+    defaults,
+  );
+});
+
+t.test('bounds', async (t) => {
+  const bounds: [name: keyof Settings, least: number, most: number][] = [
+    ['PORT', 0, 65_535],
+    ['DB_PORT', 1, 65_535],
+    ['DATABASE_POOL_SIZE', 1, 500],
+    ['ACCESS_TOKEN_TTL_SECONDS', 10, 86_400],
+    ['TOKEN_EXPIRY_LIMIT', 1, 3650],
+    ['SESSION_IDLE_DAYS', 1, 3650],
+    ['REFRESH_GRACE_SECONDS', 0, 300],
+    ['BCRYPT_COST', 4, 16],
+    ['HASH_MAX_WAIT_MS', 1, 60_000],
+    ['PASSWORD_MIN_LENGTH', 1, 128],
+    ['PASSWORD_MAX_LENGTH', 64, 1024],
+    ['SHUTDOWN_DELAY_MS', 0, 120_000],
+  ];
+  for (const [name, least, most] of bounds) {
+    for (const good of [least, most]) t.equal(read({ [name]: String(good) })[name], good, `${name}=${good}`);
+    for (const bad of [
+      least - 1,
+      most + 1,
+      'many',
+      '1.5',
+      '12px',
+      'NaN',
+      'Infinity',
+      '0x10',
+      '1e3',
+      'true',
+    ]) {
+      const problems = problemsOf({ [name]: String(bad) });
+      t.equal(problems.length, 1, `${name}=${bad}`);
+      t.match(problems[0], new RegExp(`^${name} must be `));
+    }
+  }
+});
+
+t.test('choices', async (t) => {
+  const choices: [keyof Settings, string[]][] = [
+    ['NODE_ENV', ['development', 'test']],
+    ['TOKEN_CREATION_ALGORITHM', ['HS256', 'HS384', 'HS512']],
+    ['PASSWORD_HASH_ENGINE', ['auto', 'bcryptjs', 'native']],
+    ['PASSWORD_BLOCKLIST', ['on', 'off']],
+    ['LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']],
+  ];
+  for (const [name, values] of choices) {
+    for (const value of values) t.equal(read({ [name]: value })[name], value);
+    for (const bad of ['none', values[0]?.toUpperCase().concat(' ') ?? '']) {
+      t.match(problemsOf({ [name]: bad }), [new RegExp(`^${name} must be one of .*${values.join(', ')}`)]);
+    }
+  }
+  t.match(problemsOf({ DATABASE_URL: 'mysql://h/d' }), [
+    'DATABASE_URL must start with postgres:// or postgresql://',
+  ]);
+  t.match(problemsOf({ DATABASE_URL: 'postgres://u:hunter2@h:notaport/d' }), [
+    'DATABASE_URL is not a valid URL',
+  ]);
+});
+
+t.test('production lists everything at once', async (t) => {
+  t.strictSame(problemsOf(production), []);
+  t.strictSame(
+    problemsOf({
+      NODE_ENV: 'production',
+      PORT: '99999',
+      LOG_LEVEL: 'loud',
+      BCRYPT_COST: '9',
+      TRUST_PROXY: 'all',
+    }).toSorted(),
+    [
+      'BCRYPT_COST must be at least 10 in production',
+      'DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+      'PORT must be <= 65535',
+      'REFRESH_TOKEN_SECRET is missing',
+      'SECRET_KEY is missing',
+      'TRUST_PROXY: "all" is neither an IP address nor a CIDR range',
+    ],
+  );
+});
+
+t.test('secrets', async (t) => {
+  const least = { HS256: 32, HS384: 48, HS512: 64 };
+  for (const [algorithm, bytes] of Object.entries(least)) {
+    const key = (length: number) =>
+      problemsOf({ TOKEN_CREATION_ALGORITHM: algorithm, SECRET_KEY: 'k'.repeat(length) });
+    t.strictSame(key(bytes), []);
+    t.match(key(bytes - 1), [`SECRET_KEY must be at least ${bytes} bytes long`]);
+  }
+  t.match(problemsOf({ REFRESH_TOKEN_SECRET: 'r'.repeat(31) }), [
+    /^REFRESH_TOKEN_SECRET must be at least 32 bytes/,
+  ]);
+  t.strictSame(problemsOf({ SECRET_KEY: 'é'.repeat(16) }), [], 'bytes, not characters');
+  t.strictSame(problemsOf({ SECRET_KEY: secret, REFRESH_TOKEN_SECRET: secret }), [
+    'REFRESH_TOKEN_SECRET must not be the same as SECRET_KEY',
+  ]);
+});
+
+t.test('TRUST_PROXY and lists', async (t) => {
+  for (const good of [
+    '10.0.0.0/8',
+    '127.0.0.1',
+    '::1, fd00::/8',
+    ' 10.1.2.3 ,, 192.168.0.0/16 ',
+    '0.0.0.0/0',
+  ]) {
+    t.strictSame(problemsOf({ TRUST_PROXY: good }), [], good);
+  }
+  for (const bad of [
+    'true',
+    '1',
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0.0/8/8',
+    '10.0.0.0/',
+    'proxy.internal',
+    '10.0.0.0/-1',
+  ]) {
+    t.match(problemsOf({ TRUST_PROXY: bad }), [`TRUST_PROXY: "${bad}" is neither`], bad);
+  }
+  t.strictSame(listOf(' a ,b,, c'), ['a', 'b', 'c']);
+  t.strictSame(listOf(''), []);
+});
+
+t.test('no problem quotes a secret', async (t) => {
+  const hidden = 'hunter2-é%';
+  const env = {
+    ...{ NODE_ENV: 'production', PORT: 'x', SECRET_KEY: hidden, REFRESH_TOKEN_SECRET: hidden },
+    ...{ DB_PASSWORD: hidden, DB_NAME: 'a?b', DATABASE_URL: '' },
+  };
+  for (const more of [{}, { DATABASE_URL: `postgres://u:${hidden}@h:x/d` }, { DATABASE_URL: hidden }]) {
+    const problems = problemsOf({ ...env, ...more });
+    t.ok(problems.length >= 4);
+    t.notMatch(problems.join('\n'), /hunter2/);
+  }
+});
+
+t.test('.env is read, and the environment wins', async (t) => {
+  const folder = t.testdir({ '.env': 'PORT=1111\nLOG_LEVEL=debug\nHOST=\nBCRYPT_COST="5" # cheap\n' });
+  const path = join(folder, '.env');
+  t.match(readSettings({}, path), { PORT: 1111, LOG_LEVEL: 'debug', BCRYPT_COST: 5, HOST: undefined });
+  t.match(readSettings({ PORT: '2222', LOG_LEVEL: '' }, path), { PORT: 2222, LOG_LEVEL: 'debug' });
+  writeFileSync(path, 'PORT=nowhere\n');
+  t.throws(() => readSettings({}, path), /PORT must be integer/);
+  t.throws(() => readSettings({}, folder), {
+    name: 'ConfigurationError',
+    problems: [/cannot be read: EISDIR/],
+  });
+});
