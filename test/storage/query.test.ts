@@ -1,0 +1,218 @@
+import pg from 'pg';
+import t from 'tap';
+import { isUnavailable } from '../../src/storage/query.ts';
+import { type Answer, startApp } from '../support/app.ts';
+import { createDatabase } from '../support/database.ts';
+import { arrive, bearer, newPerson } from '../support/people.ts';
+import { startProxy } from './proxy.ts';
+
+t.test('a database that is not available for a while', async (t) => {
+  const database = await createDatabase(t);
+  const role = await createRole(t, database.client);
+  const theirs = new URL(database.url);
+  theirs.username = role;
+  theirs.password = 'first';
+  const proxy = await startProxy(t, theirs.href);
+  const gatehouse = await startApp(t, { database: { ...database, url: proxy.url } });
+  const { get, post } = gatehouse;
+  const person = await arrive(gatehouse);
+
+  const own = database.client;
+  const other = new pg.Client({ connectionString: database.url });
+  await other.connect();
+  t.teardown(() => other.end());
+  const me = () => get('/api/v1/me', bearer(person.accessToken));
+  const register = () => post('/api/v1/register-user', newPerson());
+  const refresh = () => post('/api/v1/auth/refresh-token', { refresh_token: person.refreshToken });
+  const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`;
+  /** Ends the service's connections, and gives it the moment it takes to hear of that. */
+  const disconnect = async () => {
+    await own.query(terminate);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  };
+  const whileWaiting = async (sql: string) => {
+    for (;;) {
+      const waiting = await other.query(
+        `SELECT FROM pg_stat_activity WHERE usename = '${role}' AND wait_event_type = 'Lock'`,
+      );
+      if (waiting.rows.length > 0) return other.query(sql);
+    }
+  };
+
+  /** What breaks, how it is mended, which request notices, and what the log says. */
+  const cases: {
+    name: string;
+    fail: () => Promise<unknown> | undefined;
+    mend: () => Promise<unknown> | undefined;
+    request: () => Promise<Answer>;
+    cause: RegExp;
+  }[] = [
+    {
+      name: 'that refuses connections',
+      fail: () => proxy.refuse(),
+      mend: () => proxy.accept(),
+      request: me,
+      cause: /ECONNREFUSED|Connection terminated/,
+    },
+    {
+      name: 'that hangs, with connections open',
+      fail: async () => proxy.hang(),
+      mend: async () => proxy.resume(),
+      request: me,
+      cause: /Query read timeout/,
+    },
+    {
+      name: 'that hangs for whoever connects',
+      fail: async () => {
+        await disconnect();
+        proxy.hang();
+      },
+      mend: async () => proxy.resume(),
+      request: me,
+      cause: /timeout/,
+    },
+    {
+      name: 'that ends a connection during a query',
+      fail: async () => {
+        await own.query('BEGIN; LOCK TABLE users');
+        whileWaiting(terminate);
+      },
+      mend: () => own.query('COMMIT'),
+      request: me,
+      cause: /terminating connection|Connection terminated/,
+    },
+    {
+      name: 'that cancels a query',
+      fail: async () => {
+        await own.query('BEGIN; LOCK TABLE users');
+        whileWaiting(terminate.replace('terminate', 'cancel'));
+      },
+      mend: () => own.query('COMMIT'),
+      request: me,
+      cause: /canceling statement due to user request/,
+    },
+    {
+      name: 'where a row is locked',
+      fail: () => own.query('BEGIN; SELECT FROM refreshaccesstokens FOR UPDATE'),
+      mend: () => own.query('COMMIT'),
+      request: refresh,
+      cause: /lock timeout/,
+    },
+    {
+      name: 'where a statement takes too long',
+      fail: () =>
+        own.query(`
+          CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(20); RETURN new; END';
+          CREATE TRIGGER slow BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION slow()`),
+      mend: () => own.query('DROP FUNCTION slow CASCADE'),
+      request: register,
+      cause: /statement timeout/,
+    },
+    {
+      name: 'that has no connections left',
+      fail: async () => {
+        await own.query(`ALTER ROLE ${role} CONNECTION LIMIT 0`);
+        await disconnect();
+      },
+      mend: () => own.query(`ALTER ROLE ${role} CONNECTION LIMIT -1`),
+      request: me,
+      cause: /too many connections/,
+    },
+    {
+      name: 'that is read-only, as a standby is',
+      fail: async () => {
+        await own.query(`ALTER ROLE ${role} SET default_transaction_read_only = on`);
+        await disconnect();
+      },
+      mend: async () => {
+        await own.query(`ALTER ROLE ${role} RESET default_transaction_read_only`);
+        await disconnect();
+      },
+      request: register,
+      cause: /read-only transaction/,
+    },
+    {
+      name: 'whose password was changed',
+      fail: async () => {
+        await own.query(`ALTER ROLE ${role} PASSWORD 'second'`);
+        await disconnect();
+      },
+      mend: () => own.query(`ALTER ROLE ${role} PASSWORD 'first'`),
+      request: me,
+      cause: /password authentication failed/,
+    },
+  ];
+
+  for (const { name, fail, mend, request, cause } of cases) {
+    await t.test(name, async (t) => {
+      await fail();
+      gatehouse.logLines.length = 0;
+      const start = performance.now();
+      const { status, body, headers } = await request();
+      const seconds = (performance.now() - start) / 1000;
+      await mend();
+      t.equal(status, 503);
+      t.equal(body['error_code'], 'DATABASE_UNAVAILABLE');
+      t.equal(headers['retry-after'], '1');
+      t.ok(seconds < 5, `${seconds} s`);
+      t.match(
+        gatehouse.logLines.find((line) => line['error_code'] === 'DATABASE_UNAVAILABLE'),
+        { level: 50, err: { message: cause } },
+      );
+      t.equal((await me()).status, 200, 'whole again at once');
+      t.equal((await register()).status, 201);
+    });
+  }
+
+  await t.test('that ends a connection while it is idle is not even noticed', async (t) => {
+    t.equal((await me()).status, 200);
+    await disconnect();
+    t.equal((await me()).status, 200);
+  });
+
+  await t.test('a defect of ours is no unavailability', async (t) => {
+    await own.query('ALTER TABLE users RENAME TO elsewhere');
+    const { status, body } = await register();
+    await own.query('ALTER TABLE elsewhere RENAME TO users');
+    t.equal(status, 500);
+    t.equal(body['error_code'], 'INTERNAL_ERROR');
+    t.equal((await register()).status, 201);
+  });
+});
+
+t.test('a pool with all connections in use', async (t) => {
+  const gatehouse = await startApp(t, { env: { DATABASE_POOL_SIZE: '1' } });
+  const person = await arrive(gatehouse);
+  const { client } = gatehouse.database;
+  await client.query('BEGIN; SELECT FROM refreshaccesstokens FOR UPDATE');
+  const refresh = gatehouse.post('/api/v1/auth/refresh-token', { refresh_token: person.refreshToken });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { status, body } = await gatehouse.get('/api/v1/me', bearer(person.accessToken));
+  t.equal(status, 503);
+  t.equal(body['error_code'], 'DATABASE_UNAVAILABLE');
+  await client.query('COMMIT');
+  t.equal((await refresh).status, 200);
+  t.equal((await gatehouse.get('/api/v1/me', bearer(person.accessToken))).status, 200);
+});
+
+t.test('isUnavailable', async (t) => {
+  // Both families at once, as localhost may be, make an AggregateError
+  const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+  t.ok(isUnavailable(new AggregateError([refused, refused])));
+  for (const code of ['23505', '42P01', '22P02', 'ERR_INVALID_ARG_TYPE', 'ENOENT', 'ABC57']) {
+    t.notOk(isUnavailable(Object.assign(new Error('x'), { code })), code);
+  }
+  for (const other of [null, undefined, 'ECONNREFUSED', new Error('x'), new AggregateError([])]) {
+    t.notOk(isUnavailable(other));
+  }
+});
+
+async function createRole(t: Parameters<typeof createDatabase>[0], client: pg.Client): Promise<string> {
+  const role = `gatehouse_service_${process.pid}`;
+  await client.query(`
+    CREATE ROLE ${role} LOGIN PASSWORD 'first';
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role};
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${role}`);
+  t.teardown(() => client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`));
+  return role;
+}
