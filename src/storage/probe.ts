@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { connectionOptions } from './connection.ts';
 import { migrationsTable, newestMigration } from './migrate.ts';
@@ -38,7 +39,10 @@ export class DatabaseProbe {
   async close(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    await client?.end();
+    if (client === undefined) return;
+    // A server beyond answering would never see the goodbye, and keep this process from its end
+    await Promise.race([client.end(), sleep(probeTimeoutMs, undefined, { ref: false })]);
+    client.connection.stream.destroy();
   }
 
   async #connected(): Promise<pg.Client> {
