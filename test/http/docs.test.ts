@@ -1,0 +1,77 @@
+import t from 'tap';
+import { startApp } from '../support/app.ts';
+
+// Where a page would load something from: not the links that a reader may click
+const loaded =
+  /<(?:script|link|img|iframe|style|source)\b[^>]*?(?:src|href)="([^"]*)"|@import|url\(\s*['"]?(https?:|\/\/)/gi;
+
+t.test('the readers’ pages', async (t) => {
+  const { app } = await startApp(t);
+
+  t.test('GET / leads to /docs', async (t) => {
+    const { statusCode, headers } = await app.inject({ url: '/' });
+    t.equal(statusCode, 302);
+    t.equal(headers.location, '/docs');
+  });
+
+  const policies = {
+    '/docs':
+      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none';",
+    '/redoc':
+      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; worker-src 'self' blob:",
+  };
+  for (const [url, policy] of Object.entries(policies)) {
+    t.test(`${url} loads nothing from elsewhere, and everything it loads is there`, async (t) => {
+      const { statusCode, headers, body } = await app.inject({ url });
+      t.equal(statusCode, 200);
+      t.equal(headers['content-type'], 'text/html; charset=utf-8');
+      t.equal(headers['content-security-policy'], policy);
+      t.notMatch(body, /<script>|onload=/, 'no inline script, which the policy forbids');
+      const references = [...body.matchAll(loaded)].map(([, reference = '']) => reference);
+      t.ok(references.length >= 3);
+      for (const reference of references.filter((each) => each !== 'data:,')) {
+        t.match(reference, /^\/\w/, 'of this server');
+        const asset = await app.inject({ url: reference });
+        t.equal(asset.statusCode, 200, reference);
+        t.match(
+          asset.headers['content-type'],
+          /^(text\/css|text\/javascript|application\/javascript|image\/png)/,
+        );
+        if (reference.endsWith('.css')) t.notMatch(asset.body, /@import|url\(\s*['"]?(https?:|\/\/)/);
+      }
+    });
+  }
+
+  t.test('Swagger UI asks no validator and reads the document of this server', async (t) => {
+    const { body } = await app.inject({ url: '/docs/static/swagger-initializer.js' });
+    t.match(body, /"validatorUrl": ?null/);
+    t.match(body, "resolveUrl('./json')");
+    t.notMatch(body, /https?:\/\/(?!stackoverflow)/);
+    const [shown, published] = [
+      await app.inject({ url: '/docs/json' }),
+      await app.inject({ url: '/openapi.json' }),
+    ];
+    t.strictSame(shown.json(), published.json());
+  });
+
+  t.test('ReDoc asks no CDN for its logo', async (t) => {
+    const { body } = await app.inject({ url: '/redoc/redoc.standalone.js' });
+    t.ok(body.length > 500_000);
+    t.notMatch(body, /cdn\.redoc|fonts\.(googleapis|gstatic)/);
+    t.match((await app.inject({ url: '/redoc/start.js' })).body, "Redoc.init('/openapi.json'");
+  });
+
+  t.test('its bundle is kept by browsers', async (t) => {
+    const url = '/redoc/redoc.standalone.js';
+    const { headers } = await app.inject({ url });
+    t.equal(headers['cache-control'], 'public, max-age=3600');
+    const etag = String(headers['etag']);
+    for (const given of [etag, `W/${etag}`, `"x", ${etag}`]) {
+      const again = await app.inject({ url, headers: { 'if-none-match': given } });
+      t.equal(again.statusCode, 304);
+      t.equal(again.body, '');
+      t.equal(again.headers['etag'], etag);
+    }
+    t.equal((await app.inject({ url, headers: { 'if-none-match': '"x"' } })).statusCode, 200);
+  });
+});

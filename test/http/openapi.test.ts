@@ -1,0 +1,155 @@
+import t from 'tap';
+import { errorCatalogue, errorCodes } from '../../src/errors.ts';
+import { startApp } from '../support/app.ts';
+
+interface Response {
+  description: string;
+  headers?: Record<string, unknown>;
+  content: Record<string, { schema: { $ref?: string } }>;
+}
+interface Operation {
+  operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  security?: object[];
+  requestBody?: { required: boolean; content: Record<string, { schema: { $ref?: string } }> };
+  responses: Record<string, Response>;
+}
+interface Schema {
+  type: string;
+  required?: string[];
+  properties: Record<string, Record<string, unknown>>;
+  enum?: string[];
+  additionalProperties?: boolean;
+}
+interface Document {
+  openapi: string;
+  servers?: unknown;
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema>; securitySchemes: object };
+}
+
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+t.test('the OpenAPI document', async (t) => {
+  const { app } = await startApp(t, { env: { PASSWORD_MIN_LENGTH: '11' } });
+  const response = await app.inject({ url: '/openapi.json' });
+  const document: Document = response.json();
+  const { schemas } = document.components;
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation })),
+  );
+
+  t.test('is JSON of OpenAPI 3.0.3 that names no server', async (t) => {
+    t.match(response.headers['content-type'], /^application\/json/);
+    t.equal(document.openapi, '3.0.3');
+    t.notOk('servers' in document);
+    t.strictSame(document.components.securitySchemes, {
+      accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    });
+  });
+
+  t.test('lists the operations and nothing else', async (t) => {
+    t.strictSame(operations.map(({ name }) => name).sort(), [
+      'get /api/v1/me',
+      'get /auth/user/{user_id}',
+      'get /livez',
+      'get /readyz',
+      'get /startupz',
+      'post /api/v1/auth/login',
+      'post /api/v1/auth/refresh-token',
+      'post /api/v1/register-user',
+      'post /auth/user/create',
+      'post /auth/user/verify',
+    ]);
+    t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length);
+  });
+
+  t.test('names every component', async (t) => {
+    t.strictSame(Object.keys(schemas).sort(), [
+      'CreateUserRequest',
+      'Credentials',
+      'ErrorCode',
+      'ErrorResponse',
+      'FieldError',
+      'HealthStatus',
+      'NotReady',
+      'RefreshRequest',
+      'RegisterUserRequest',
+      'TokenPair',
+      'User',
+    ]);
+    t.notMatch(response.body, /def-\d|Schema\d|anyOf|"type":\[|"null"|exclusiveMinimum/);
+  });
+
+  for (const { name, ...operation } of operations) {
+    t.test(`${name} is complete`, async (t) => {
+      t.match(operation, { operationId: /^[a-z]\w+$/, summary: /\w/, description: /\.$/ });
+      const known = document.tags.map((tag) => tag.name);
+      t.equal(operation.tags.length, 1);
+      for (const tag of operation.tags) t.ok(known.includes(tag));
+      if (name.startsWith('post')) {
+        t.equal(operation.requestBody?.required, true);
+        t.match(
+          operation.requestBody?.content['application/json']?.schema.$ref,
+          /\/(\w+Request|Credentials)$/,
+        );
+      }
+      const statuses = Object.keys(operation.responses);
+      const always = ['400', '408', '417', '431', '500'];
+      const bodies = name.startsWith('post') ? ['413', '415', '422', '503'] : [];
+      for (const status of [...always, ...bodies]) t.ok(statuses.includes(status), status);
+      for (const [status, { description, headers, content }] of Object.entries(operation.responses)) {
+        t.match(description, /\w/);
+        t.ok(headers?.['x-request-id'], `${status} declares x-request-id`);
+        t.equal(Boolean(headers?.['retry-after']), status === '503');
+        t.equal(Boolean(headers?.['www-authenticate']), status === '401');
+        t.strictSame(Object.keys(content), ['application/json']);
+        const success = status.startsWith('2');
+        const component = /z$/.test(name) && status === '503' ? 'NotReady' : 'ErrorResponse';
+        const { schema } = content['application/json'] ?? {};
+        if (success) t.match(schema?.$ref, /\/(User|TokenPair|HealthStatus)$/);
+        else t.strictSame(schema, ref(component));
+      }
+    });
+  }
+
+  t.test('a status is documented with codes that have it', async (t) => {
+    for (const { name, responses } of operations) {
+      for (const [status, { description }] of Object.entries(responses)) {
+        const codes = [...description.matchAll(/`([A-Z_]+)`:/g)].map(([, code]) => code);
+        for (const code of codes) {
+          t.equal(
+            String(errorCatalogue[code as keyof typeof errorCatalogue]?.status),
+            status,
+            `${name} ${code}`,
+          );
+        }
+      }
+    }
+  });
+
+  t.test('ErrorCode is the catalogue', async (t) => {
+    t.strictSame(schemas['ErrorCode']?.enum, errorCodes);
+  });
+
+  t.test('what may be null or left out says so', async (t) => {
+    const { User, CreateUserRequest, RegisterUserRequest } = schemas;
+    t.match(User?.properties['about'], { type: 'string', nullable: true });
+    t.equal(User?.required?.length, 7);
+    t.strictSame(CreateUserRequest?.required, ['email', 'password']);
+    t.strictSame(RegisterUserRequest?.required, ['name', 'email', 'location', 'password']);
+    for (const schema of [CreateUserRequest, RegisterUserRequest]) {
+      t.match(schema?.properties['about'], { type: 'string', nullable: true });
+      t.equal(schema?.properties['password']?.['minLength'], 11, 'as configured');
+      t.equal(schema?.additionalProperties, false);
+    }
+  });
+
+  t.test('only what needs a token asks for one', async (t) => {
+    const secured = operations.filter(({ security }) => security !== undefined).map(({ name }) => name);
+    t.strictSame(secured.sort(), ['get /api/v1/me', 'get /auth/user/{user_id}']);
+  });
+});

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { startApp } from '../support/app.ts';
+import { arrive, bearer } from '../support/people.ts';
+import { check, names } from './arbitrary-input.ts';
+import { refused, refusedFields } from './refused.ts';
+
+t.test('ids', async (t) => {
+  const { post, get } = await startApp(t);
+  const { accessToken, userId } = await arrive({ post });
+  const read = (id: string) => get(`/auth/user/${id}`, bearer(accessToken));
+  t.equal((await read(String(userId))).status, 200);
+  t.equal((await read('9007199254740991')).body['error_code'], 'FORBIDDEN');
+
+  const written = [
+    '0',
+    '-1',
+    '-0',
+    '1.5',
+    '1.0',
+    '9007199254740992',
+    `1${'0'.repeat(30)}`,
+    'abc',
+    '1e3',
+    '+5',
+    ' 5',
+    '5 ',
+  ];
+  const odd = [
+    '',
+    '0x10',
+    '007',
+    '٣',
+    '１',
+    'null',
+    'undefined',
+    'NaN',
+    'Infinity',
+    '\0',
+    `${userId}\0`,
+    '9'.repeat(8000),
+  ];
+  for (const id of [...written, ...odd, "1' OR '1'='1", '[object Object]', '__proto__']) {
+    t.test(`${JSON.stringify(id.slice(0, 40))} is none`, async (t) => {
+      const answer = await read(encodeURIComponent(id));
+      refused(t, answer, 'VALIDATION_ERROR');
+      t.strictSame(refusedFields(answer), ['user_id']);
+    });
+  }
+  await check(
+    fc.asyncProperty(fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }), async (id) => {
+      if (/^[1-9]\d*$/.test(id) || !id.isWellFormed()) return;
+      names(await read(encodeURIComponent(id)), ['user_id']);
+    }),
+    60,
+  );
+});
