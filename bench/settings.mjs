@@ -5,13 +5,13 @@ export const plan = {
   /** Connections of the load generator, each with a session of its own. */
   connections: 20,
   /** Many short rounds rather than a few long ones: what else the machine does then meets both services alike. */
-  cost: { rounds: 30, warmUp: 6000, requests: { me: 1000, refresh: 500 } },
+  cost: { rounds: 24, warmUp: 6000, requests: { me: 1000, refresh: 500 } },
   storm: {
     rounds: 2,
-    loopSeconds: 5,
-    calmSeconds: 5,
+    loopSeconds: 4,
+    calmSeconds: 4,
     settleSeconds: 2,
-    stormSeconds: 10,
+    stormSeconds: 7,
     loginsPerThread: 4,
     meRate: 200,
     livezRate: 50,
