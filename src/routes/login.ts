@@ -27,7 +27,7 @@ const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = 
           body: credentialsBody,
           response: {
             200: tokenPairResponse({ description: 'The tokens of a new session' }),
-            ...refusalsWithBody('INVALID_CREDENTIALS', 'PASSWORD_HASHING_BUSY'),
+            ...refusalsWithBody('INVALID_CREDENTIALS', 'PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN'),
           },
         },
       },

@@ -8,7 +8,7 @@ import { createUserBody, registerUserBody, userResponse } from '../http/schemas.
 const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps) => {
   const response = {
     201: userResponse({ description: 'The new user' }),
-    ...refusalsWithBody('EMAIL_ALREADY_EXISTS', 'PASSWORD_HASHING_BUSY'),
+    ...refusalsWithBody('EMAIL_ALREADY_EXISTS', 'PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN'),
   };
 
   app.post(
