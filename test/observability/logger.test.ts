@@ -14,7 +14,7 @@ function log(code: string, { readable = true, terminal = false } = {}): string {
     const logger = createLogger({ level: 'info', readable: ${readable} });
     ${code};
     await flushLog(logger)`;
-  const node = [process.execPath, '--input-type=module', '-e', source];
+  const node = ['env', '-u', 'NODE_OPTIONS', process.execPath, '--input-type=module', '-e', source];
   const quoted = node.map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(' ');
   const [program = '', ...args] = terminal ? ['script', '-qec', quoted, '/dev/null'] : node;
   return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] } }).stdout;

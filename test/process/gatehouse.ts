@@ -31,7 +31,9 @@ export interface RunOptions {
 /** Runs a program of dist/ in a folder of its own, with nothing in its environment but what is given. */
 export function run(t: Test, program: 'server.js' | 'migrate.js', options: RunOptions = {}): Gatehouse {
   const { env = {}, nodeOptions = [], cwd = emptyFolder(t) } = options;
-  const child = spawn(process.execPath, [...nodeOptions, join(dist, program)], {
+  // tap puts its own loader into NODE_OPTIONS of every child; env(1) takes it out, and becomes the program
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, join(dist, program)];
+  const child = spawn('env', command, {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
