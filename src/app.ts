@@ -60,8 +60,9 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(async (api) => {
     // Tokens and personal data are nobody's to keep (RFC 6749 §5.1)
-    api.addHook('onRequest', async (_request, reply) => {
+    api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');
+      done();
     });
 
     await api.register(registerRoutes, domain);
