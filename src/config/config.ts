@@ -2,6 +2,13 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import envSchema from 'env-schema';
+import {
+  databaseProblems,
+  missingDatabase,
+  productionProblems,
+  proxyProblems,
+  secretProblems,
+} from './rules.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 
 /** What the service runs on: the settings with everything filled in that a bare environment leaves open. */
@@ -36,6 +43,19 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env, doten
   return settings;
 }
 
+/**
+ * The database alone, for a process that needs nothing else.
+ *
+ * @throws ConfigurationError naming every problem at once
+ */
+export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env, dotenvPath = '.env'): string {
+  const { settings, problems } = validate({ ...readDotenv(dotenvPath), ...withoutEmpty(environment) });
+  problems.push(...databaseProblems(settings));
+  const url = databaseUrl(settings);
+  if (url !== undefined && problems.length === 0) return url;
+  throw new ConfigurationError(problems.length > 0 ? problems : [missingDatabase]);
+}
+
 /** The settings with what a bare environment leaves open: the database, the secrets and a few defaults. */
 export function completeConfig(
   settings: Settings,
@@ -64,14 +84,6 @@ export function databaseUrl(settings: Settings): string | undefined {
   const role = `${part(settings.DB_USER)}:${part(settings.DB_PASSWORD)}`;
   // The driver undoes encodeURI in the path, and no more than that
   return `postgres://${role}@${host}:${settings.DB_PORT}/${encodeURI(settings.DB_NAME ?? '')}`;
-}
-
-/** "a, b" → ["a", "b"]; "" → [] */
-export function listOf(setting: string): string[] {
-  return setting
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
 }
 
 function withoutEmpty(variables: NodeJS.Dict<string>): NodeJS.Dict<string> {
@@ -123,63 +135,4 @@ function describe(name: string, message: string | undefined, params: SchemaError
   if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
   if (name === 'DATABASE_URL') return 'DATABASE_URL must start with postgres:// or postgresql://';
   return `${name} ${message}`;
-}
-
-function databaseProblems(settings: Settings): string[] {
-  if (settings.DATABASE_URL !== undefined) {
-    return URL.canParse(settings.DATABASE_URL) ? [] : ['DATABASE_URL is not a valid URL'];
-  }
-  const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;
-  // No URL that the driver reads can carry them
-  if (/[?#]/.test(settings.DB_NAME ?? '')) return ['DB_NAME must not contain "?" or "#"'];
-  const missing = names.filter((name) => settings[name] === undefined);
-  if (missing.length === 0 || missing.length === names.length) return [];
-  return missing.map((name) => `${name} is missing: the DB_ settings work together (or set DATABASE_URL)`);
-}
-
-// RFC 7518 §3.2: an HMAC key is at least as long as the hash
-const leastSecretBytes = { HS256: 32, HS384: 48, HS512: 64 } as const;
-
-function secretProblems({ SECRET_KEY, REFRESH_TOKEN_SECRET, TOKEN_CREATION_ALGORITHM }: Settings): string[] {
-  const problems: string[] = [];
-  const tooShort = (name: string, secret: string | undefined, least: number) => {
-    if (secret !== undefined && Buffer.byteLength(secret) < least) {
-      problems.push(`${name} must be at least ${least} bytes long (try: openssl rand -base64 ${least})`);
-    }
-  };
-  tooShort('SECRET_KEY', SECRET_KEY, leastSecretBytes[TOKEN_CREATION_ALGORITHM]);
-  tooShort('REFRESH_TOKEN_SECRET', REFRESH_TOKEN_SECRET, leastSecretBytes.HS256);
-  if (SECRET_KEY !== undefined && SECRET_KEY === REFRESH_TOKEN_SECRET) {
-    problems.push('REFRESH_TOKEN_SECRET must not be the same as SECRET_KEY');
-  }
-  return problems;
-}
-
-function proxyProblems(settings: Settings): string[] {
-  return listOf(settings.TRUST_PROXY)
-    .filter((range) => !isNetwork(range))
-    .map((range) => `TRUST_PROXY: "${range}" is neither an IP address nor a CIDR range`);
-}
-
-function isNetwork(range: string): boolean {
-  const [address = '', prefix, ...rest] = range.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
-}
-
-function productionProblems(settings: Settings): string[] {
-  const problems: string[] = [];
-  const { DATABASE_URL, DB_HOST, DB_NAME, DB_USER, DB_PASSWORD } = settings;
-  if (
-    DATABASE_URL === undefined &&
-    [DB_HOST, DB_NAME, DB_USER, DB_PASSWORD].every((value) => value === undefined)
-  ) {
-    problems.push('DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing');
-  }
-  for (const name of ['SECRET_KEY', 'REFRESH_TOKEN_SECRET'] as const) {
-    if (settings[name] === undefined) problems.push(`${name} is missing`);
-  }
-  if (settings.BCRYPT_COST < 10) problems.push('BCRYPT_COST must be at least 10 in production');
-  return problems;
 }

@@ -135,3 +135,11 @@ export const settingsSchema = Type.Object({
 });
 
 export type Settings = Static<typeof settingsSchema>;
+
+/** "a, b" → ["a", "b"]; "" → [] */
+export function listOf(setting: string): string[] {
+  return setting
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}

@@ -2,7 +2,8 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import Fastify, { type FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type Config, listOf } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { listOf } from '../config/schema.ts';
 
 /** JSON has nothing to load; the two pages that do bring a policy of their own. */
 export const apiPolicy = "default-src 'none';frame-ancestors 'none'";

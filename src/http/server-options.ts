@@ -1,5 +1,6 @@
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
-import { type Config, listOf } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { listOf } from '../config/schema.ts';
 import { refuseUnparsed } from './raw-errors.ts';
 import { requestId } from './request-id.ts';
 import { rewriteUnreadable } from './unreadable-path.ts';

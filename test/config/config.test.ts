@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { completeConfig, listOf, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
+import { completeConfig, readDatabaseUrl, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/schema.ts';
+import { listOf } from '../../src/config/schema.ts';
 import { problemsOf, read } from './read.ts';
 
 const defaults = {
@@ -202,5 +203,17 @@ t.test('.env is read, and the environment wins', async (t) => {
   t.throws(() => readSettings({}, folder), {
     name: 'ConfigurationError',
     problems: [/cannot be read: EISDIR/],
+  });
+});
+
+t.test('the database alone can be read where the rest is not needed', async (t) => {
+  const production = { NODE_ENV: 'production' };
+  const url = 'postgres://gate:house@db/gatehouse';
+  t.equal(readDatabaseUrl({ ...production, DATABASE_URL: url }, 'there-is-none.env'), url);
+  t.throws(() => readDatabaseUrl(production, 'there-is-none.env'), {
+    problems: [/^DATABASE_URL .* is missing$/],
+  });
+  t.throws(() => readDatabaseUrl({ ...production, DB_HOST: 'db' }, 'there-is-none.env'), {
+    problems: [/^DB_NAME/, /^DB_USER/, /^DB_PASSWORD/],
   });
 });

@@ -1,0 +1,71 @@
+import { isIP } from 'node:net';
+import { listOf, type Settings } from './schema.ts';
+
+// What the schema cannot say. Each function gives a sentence for every fault it finds, and never a value.
+
+/** The database is named by a URL or by all of the DB_ settings, or not at all. */
+export function databaseProblems(settings: Settings): string[] {
+  if (settings.DATABASE_URL !== undefined) {
+    return URL.canParse(settings.DATABASE_URL) ? [] : ['DATABASE_URL is not a valid URL'];
+  }
+  const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;
+  // No URL that the driver reads can carry them
+  if (/[?#]/.test(settings.DB_NAME ?? '')) return ['DB_NAME must not contain "?" or "#"'];
+  const missing = names.filter((name) => settings[name] === undefined);
+  if (missing.length === 0 || missing.length === names.length) return [];
+  return missing.map((name) => `${name} is missing: the DB_ settings work together (or set DATABASE_URL)`);
+}
+
+// RFC 7518 §3.2: an HMAC key is at least as long as the hash
+const leastSecretBytes = { HS256: 32, HS384: 48, HS512: 64 } as const;
+
+export function secretProblems({
+  SECRET_KEY,
+  REFRESH_TOKEN_SECRET,
+  TOKEN_CREATION_ALGORITHM,
+}: Settings): string[] {
+  const problems: string[] = [];
+  const tooShort = (name: string, secret: string | undefined, least: number) => {
+    if (secret !== undefined && Buffer.byteLength(secret) < least) {
+      problems.push(`${name} must be at least ${least} bytes long (try: openssl rand -base64 ${least})`);
+    }
+  };
+  tooShort('SECRET_KEY', SECRET_KEY, leastSecretBytes[TOKEN_CREATION_ALGORITHM]);
+  tooShort('REFRESH_TOKEN_SECRET', REFRESH_TOKEN_SECRET, leastSecretBytes.HS256);
+  if (SECRET_KEY !== undefined && SECRET_KEY === REFRESH_TOKEN_SECRET) {
+    problems.push('REFRESH_TOKEN_SECRET must not be the same as SECRET_KEY');
+  }
+  return problems;
+}
+
+export function proxyProblems(settings: Settings): string[] {
+  return listOf(settings.TRUST_PROXY)
+    .filter((range) => !isNetwork(range))
+    .map((range) => `TRUST_PROXY: "${range}" is neither an IP address nor a CIDR range`);
+}
+
+function isNetwork(range: string): boolean {
+  const [address = '', prefix, ...rest] = range.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+}
+
+export const missingDatabase = 'DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing';
+
+/** In production nothing is guessed. */
+export function productionProblems(settings: Settings): string[] {
+  const problems: string[] = [];
+  const { DATABASE_URL, DB_HOST, DB_NAME, DB_USER, DB_PASSWORD } = settings;
+  if (
+    DATABASE_URL === undefined &&
+    [DB_HOST, DB_NAME, DB_USER, DB_PASSWORD].every((value) => value === undefined)
+  ) {
+    problems.push(missingDatabase);
+  }
+  for (const name of ['SECRET_KEY', 'REFRESH_TOKEN_SECRET'] as const) {
+    if (settings[name] === undefined) problems.push(`${name} is missing`);
+  }
+  if (settings.BCRYPT_COST < 10) problems.push('BCRYPT_COST must be at least 10 in production');
+  return problems;
+}
