@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
 import { startApp } from '../support/app.ts';
+import { arrive } from '../support/people.ts';
 import { exchange, listen } from './raw-client.ts';
 import { refused } from './refused.ts';
 
@@ -28,8 +30,8 @@ const unparsable: Record<string, [bytes: string, code: ErrorCode]> = {
   'HTTP/9.9': ['GET /livez HTTP/9.9\r\nHost: x\r\n\r\n', 'MALFORMED_REQUEST'],
   'HTTP/2': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'MALFORMED_REQUEST'],
   'an unknown method': ['FOO /livez HTTP/1.1\r\nHost: x\r\n\r\n', 'MALFORMED_REQUEST'],
-  'a header of 400 kB': [
-    `GET /livez HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(400_000)}\r\n\r\n`,
+  'a header of 8 MB, most of it unread': [
+    `GET /livez HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(8_000_000)}\r\n\r\n`,
     'HEADERS_TOO_LARGE',
   ],
   'a path of 20 kB': [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 'HEADERS_TOO_LARGE'],
@@ -91,6 +93,42 @@ t.test('a request that comes too slowly', async (t) => {
       t.equal(answer.text.split('HTTP/1.1 ').length, 2, 'one answer, no more');
     });
   }
+});
+
+t.test('a request that was refused for its slowness is not carried out after all', async (t) => {
+  const gatehouse = await startApp(t);
+  gatehouse.app.server.headersTimeout = 200;
+  gatehouse.app.server.requestTimeout = 400;
+  const { refreshToken, userId } = await arrive(gatehouse);
+  const body = JSON.stringify({ refresh_token: refreshToken });
+  const socket = connect({ host: '127.0.0.1', port: await listen(gatehouse), allowHalfOpen: true });
+  socket.on('error', () => {});
+  socket.write('POST /api/v1/auth/refresh-token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n');
+  socket.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body.slice(0, -1)}`);
+  const [answer] = await once(socket, 'data');
+  t.match(String(answer), 'REQUEST_TIMEOUT');
+  await sleep(50);
+  socket.end(body.slice(-1));
+  await sleep(500);
+  const { rows } = await gatehouse.database.client.query(
+    'SELECT generation FROM refreshaccesstokens WHERE user_id = $1',
+    [userId],
+  );
+  t.strictSame(rows, [{ generation: 1 }]);
+});
+
+t.test('a client that is still sending is not cut off before it can read its refusal', async (t) => {
+  const port = await listen(await startApp(t));
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  const events: unknown[] = [];
+  socket.on('end', () => events.push('end'));
+  socket.on('error', (error) => events.push(error));
+  socket.write(`GET /livez HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(8_000_000)}\r\n\r\n`);
+  const [answer] = await once(socket, 'data');
+  await sleep(300);
+  socket.destroy();
+  t.match(String(answer), 'HEADERS_TOO_LARGE');
+  t.strictSame(events, ['end']);
 });
 
 t.test('garbage behind a request does not get its answer into the middle of the other', async (t) => {
