@@ -1,9 +1,12 @@
 // Runs the tests with tap against a real Postgres: the one that TEST_DATABASE_URL names, else an embedded one that
-// ends with the run. Arguments go to tap: npm test -- test/routes/login.test.ts
+// ends with the run. Arguments go to tap: npm test -- test/routes/login.test.ts, or --coverage-report=text
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/embedded/postgres.js';
 import { prepareDatabase } from '../dist/storage/prepare-database.js';
@@ -39,26 +42,46 @@ async function dropDatabases(url) {
   await client.end();
 }
 
-function runTap(url) {
+/** On a terminal tap shows its own progress; elsewhere each file is a line, and what fails is shown in full. */
+async function runTap(url) {
   const report = path.join(root, '.tap', 'report.tap');
   mkdirSync(path.dirname(report), { recursive: true });
+  const args = process.argv.slice(2);
+  if (!args.some((arg) => arg.startsWith('--jobs'))) args.push(`--jobs=${availableParallelism()}`);
+  if (!args.some((arg) => arg.startsWith('--coverage'))) args.push('--disable-coverage');
+  const plain = !process.stdout.isTTY && !args.some((arg) => arg.startsWith('--reporter'));
   const tap = path.join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const child = spawn(process.execPath, [tap, `--output-file=${report}`, ...process.argv.slice(2)], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, TEST_DATABASE_URL: url, TEST_DATABASE_PREFIX: prefix },
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code, signal) => {
-      const totals =
-        readFileSync(report, 'utf8')
-          .match(/^# \{ total: .*\}$/gm)
-          ?.at(-1) ?? '';
-      const count = (name) => Number(totals.match(new RegExp(`${name}: (\\d+)`))?.[1] ?? 0);
-      console.log(`${count('pass')} passed, ${count('fail')} failed`);
-      resolve(signal ? 1 : code);
-    });
-  });
+  const child = spawn(
+    process.execPath,
+    [tap, plain ? '--reporter=tap' : `--output-file=${report}`, ...args],
+    {
+      cwd: root,
+      stdio: ['inherit', plain ? 'pipe' : 'inherit', 'inherit'],
+      env: { ...process.env, TEST_DATABASE_URL: url, TEST_DATABASE_PREFIX: prefix },
+    },
+  );
+  if (plain) {
+    child.stdout.pipe(createWriteStream(report));
+    condense(child.stdout);
+  }
+  const [code] = await once(child, 'close');
+  const totals =
+    readFileSync(report, 'utf8')
+      .match(/^# \{ total: .*\}$/gm)
+      ?.at(-1) ?? '';
+  const count = (name) => Number(totals.match(new RegExp(`${name}: (\\d+)`))?.[1] ?? 0);
+  console.log(`${count('pass')} passed, ${count('fail')} failed`);
+  return code ?? 1;
+}
+
+async function condense(tap) {
+  let diagnosis = false;
+  for await (const line of createInterface({ input: tap })) {
+    if (/^(not )?ok/.test(line) || /^\s*not ok/.test(line)) console.log(line);
+    else if (/^\s*---$/.test(line)) diagnosis = true;
+    if (diagnosis) console.log(line);
+    if (/^\s*\.\.\.$/.test(line)) diagnosis = false;
+  }
 }
 
 const postgres = await startPostgres();
