@@ -85,3 +85,6 @@ export class ApiError extends Error {
     this.allow = options.allow;
   }
 }
+
+/** The process cannot start, and the message alone tells the operator what to do: no stack is printed. */
+export abstract class StartError extends Error {}

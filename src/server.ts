@@ -3,27 +3,26 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
-import { type Config, completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
+import { completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
 import type { Lifecycle } from './http/health.ts';
 import { createLogger, flushLog } from './observability/logger.ts';
-import { loadBlocklist } from './passwords/blocklist.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
-import type { PasswordPolicy } from './passwords/policy.ts';
+import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { explainStartFailure } from './start-failure.ts';
 import { prepareDatabase } from './storage/prepare-database.ts';
 
-// Milliseconds for everything that is open to end, once the delay for load balancers is over
+// How long closing may take after the shutdown delay
 const closeBoundMs = 10_000;
-// npm passes on a Ctrl-C that the terminal has sent to its child as well: that is one signal, not two
+// Ctrl-C arrives twice, from the terminal and from npm; within this time both count as one signal
 const sameSignalMs = 500;
 
 /** What one process is made of. */
 interface Service {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
-  /** What undoes each thing that was opened, newest last. */
+  /** Close functions, in opening order. */
   readonly opened: (() => Promise<void>)[];
   /** Tells a start that is under way to go no further. */
   readonly stopping: AbortController;
@@ -71,7 +70,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
     logger,
     hasher,
     lifecycle,
-    passwordPolicy: await passwordPolicy(config),
+    passwordPolicy: await loadPasswordPolicy(config),
   });
   opened.push(() => closeApp(app));
 
@@ -130,14 +129,6 @@ async function closeAll({ opened }: Service): Promise<void> {
     await close().catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
-}
-
-async function passwordPolicy(config: Config): Promise<PasswordPolicy> {
-  const { PASSWORD_MIN_LENGTH: minLength, PASSWORD_MAX_LENGTH: maxLength } = config;
-  const file = config.PASSWORD_BLOCKLIST_FILE;
-  const blocklist =
-    config.PASSWORD_BLOCKLIST === 'on' ? await loadBlocklist(file === undefined ? {} : { file }) : null;
-  return { minLength, maxLength, blocklist };
 }
 
 main().catch((error: unknown) => {

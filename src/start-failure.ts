@@ -1,4 +1,5 @@
-import { isUnavailable } from './storage/query.ts';
+import { StartError } from './errors.ts';
+import { isUnavailable } from './storage/database-error.ts';
 
 /** Why the process could not start, for the person who started it: a sentence where the cause is known, else the stack. */
 export function explainStartFailure(error: unknown): string {
@@ -6,7 +7,7 @@ export function explainStartFailure(error: unknown): string {
   const { code, syscall, port, address } = error as ListenError;
   if (syscall === 'listen' || syscall === 'bind')
     return `Gatehouse cannot listen: ${listening(code, port, address, error)}`;
-  if (known.has(error.name)) return error.message;
+  if (error instanceof StartError) return error.message;
   if (isUnavailable(error)) {
     return `The database cannot be reached: ${messageOf(error)}. Check DATABASE_URL or the DB_ settings.`;
   }
@@ -15,13 +16,6 @@ export function explainStartFailure(error: unknown): string {
 }
 
 type ListenError = NodeJS.ErrnoException & { port?: number; address?: string };
-
-const known = new Set([
-  'ConfigurationError',
-  'EmbeddedPostgresError',
-  'MigrationError',
-  'MissingDatabaseError',
-]);
 
 function listening(
   code: string | undefined,

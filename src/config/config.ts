@@ -2,16 +2,19 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import envSchema from 'env-schema';
+import { StartError } from '../errors.ts';
 import {
   databaseProblems,
   missingDatabase,
+  originProblems,
+  passwordProblems,
   productionProblems,
   proxyProblems,
   secretProblems,
 } from './rules.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 
-/** What the service runs on: the settings with everything filled in that a bare environment leaves open. */
+/** The complete configuration: every setting the service needs, defaults that depend on the environment included. */
 export type Config = Readonly<
   Settings &
     Required<
@@ -19,8 +22,10 @@ export type Config = Readonly<
     >
 >;
 
+const rules = [databaseProblems, secretProblems, passwordProblems, originProblems, proxyProblems];
+
 /** Every missing or invalid setting at once, for a person to mend. */
-export class ConfigurationError extends Error {
+export class ConfigurationError extends StartError {
   override readonly name = 'ConfigurationError';
   readonly problems: readonly string[];
 
@@ -37,7 +42,7 @@ export class ConfigurationError extends Error {
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env, dotenvPath = '.env'): Settings {
   const { settings, problems } = validate({ ...readDotenv(dotenvPath), ...withoutEmpty(environment) });
-  problems.push(...databaseProblems(settings), ...secretProblems(settings), ...proxyProblems(settings));
+  for (const problemsOf of rules) problems.push(...problemsOf(settings));
   if (settings.NODE_ENV === 'production') problems.push(...productionProblems(settings));
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)]);
   return settings;
@@ -56,7 +61,7 @@ export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env, do
   throw new ConfigurationError(problems.length > 0 ? problems : [missingDatabase]);
 }
 
-/** The settings with what a bare environment leaves open: the database, the secrets and a few defaults. */
+/** Adds what the settings may leave open: the database, the secrets, and defaults that depend on NODE_ENV. */
 export function completeConfig(
   settings: Settings,
   found: Pick<Config, 'DATABASE_URL' | 'SECRET_KEY' | 'REFRESH_TOKEN_SECRET'>,

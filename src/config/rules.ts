@@ -17,7 +17,7 @@ export function databaseProblems(settings: Settings): string[] {
 }
 
 // RFC 7518 §3.2: an HMAC key is at least as long as the hash
-const leastSecretBytes = { HS256: 32, HS384: 48, HS512: 64 } as const;
+const minSecretBytes = { HS256: 32, HS384: 48, HS512: 64 } as const;
 
 export function secretProblems({
   SECRET_KEY,
@@ -30,8 +30,8 @@ export function secretProblems({
       problems.push(`${name} must be at least ${least} bytes long (try: openssl rand -base64 ${least})`);
     }
   };
-  tooShort('SECRET_KEY', SECRET_KEY, leastSecretBytes[TOKEN_CREATION_ALGORITHM]);
-  tooShort('REFRESH_TOKEN_SECRET', REFRESH_TOKEN_SECRET, leastSecretBytes.HS256);
+  tooShort('SECRET_KEY', SECRET_KEY, minSecretBytes[TOKEN_CREATION_ALGORITHM]);
+  tooShort('REFRESH_TOKEN_SECRET', REFRESH_TOKEN_SECRET, minSecretBytes.HS256);
   if (SECRET_KEY !== undefined && SECRET_KEY === REFRESH_TOKEN_SECRET) {
     problems.push('REFRESH_TOKEN_SECRET must not be the same as SECRET_KEY');
   }
@@ -42,6 +42,19 @@ export function proxyProblems(settings: Settings): string[] {
   return listOf(settings.TRUST_PROXY)
     .filter((range) => !isNetwork(range))
     .map((range) => `TRUST_PROXY: "${range}" is neither an IP address nor a CIDR range`);
+}
+
+/** A browser's Origin is a scheme, a host and a port where it is not the usual one (RFC 6454 §6.1): no path, no "*". */
+export function originProblems(settings: Settings): string[] {
+  return listOf(settings.CORS_ORIGINS)
+    .filter((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)
+    .map((origin) => `CORS_ORIGINS: "${origin}" is not an origin such as https://app.example.com`);
+}
+
+export function passwordProblems({ PASSWORD_MIN_LENGTH, PASSWORD_MAX_LENGTH }: Settings): string[] {
+  return PASSWORD_MIN_LENGTH > PASSWORD_MAX_LENGTH
+    ? ['PASSWORD_MIN_LENGTH must not exceed PASSWORD_MAX_LENGTH']
+    : [];
 }
 
 function isNetwork(range: string): boolean {

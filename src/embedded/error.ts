@@ -1,8 +1,10 @@
+import { StartError } from '../errors.ts';
+
 /** What a person can always do instead of using the embedded Postgres. */
 export const useYourOwn = 'set DATABASE_URL to a Postgres of your own';
 
 /** Why the embedded Postgres cannot serve. The message says what happened and what to do; it is meant for a person. */
-export class EmbeddedPostgresError extends Error {
+export class EmbeddedPostgresError extends StartError {
   override readonly name = 'EmbeddedPostgresError';
 
   /**

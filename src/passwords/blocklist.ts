@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { countCodePoints, defaultPasswordLengths, foldPassword } from './policy.ts';
+import { StartError } from '../errors.ts';
+import { countCodePoints, foldPassword } from './policy.ts';
 
 /**
  * The data file, not the package's entry point: importing that would keep the whole list, its compressed form
@@ -8,21 +9,25 @@ import { countCodePoints, defaultPasswordLengths, foldPassword } from './policy.
  */
 const builtInList = '@zxcvbn-ts/language-common/src/passwords.json';
 
+/** The file of further passwords cannot be read. */
+export class BlocklistError extends StartError {
+  override readonly name = 'BlocklistError';
+}
+
 export interface BlocklistOptions {
   /** A UTF-8 file of further passwords, one a line; blank lines are skipped. */
   file?: string;
   /** Code points. Shorter entries are left out, as the policy's minimum refuses them anyway. */
-  minLength?: number;
+  minLength: number;
 }
 
 /**
  * Common passwords, folded as checkPassword folds what it looks up: the built-in list (about 18,000 of eight
  * characters or more) and those of `file`.
  *
- * @throws Error when `file` cannot be read
+ * @throws BlocklistError when `file` cannot be read
  */
-export async function loadBlocklist(options: BlocklistOptions = {}): Promise<ReadonlySet<string>> {
-  const minLength = options.minLength ?? defaultPasswordLengths.minLength;
+export async function loadBlocklist({ file, minLength }: BlocklistOptions): Promise<ReadonlySet<string>> {
   const blocklist = new Set<string>();
   const add = (password: string) => {
     const folded = foldPassword(password);
@@ -32,8 +37,8 @@ export async function loadBlocklist(options: BlocklistOptions = {}): Promise<Rea
   const builtIn = await readFile(createRequire(import.meta.url).resolve(builtInList), 'utf8');
   for (const password of JSON.parse(builtIn) as string[]) add(password);
 
-  if (options.file !== undefined) {
-    for (const line of (await readList(options.file)).split(/\r?\n/)) add(line);
+  if (file !== undefined) {
+    for (const line of (await readList(file)).split(/\r?\n/)) add(line);
   }
   return blocklist;
 }
@@ -43,6 +48,9 @@ async function readList(file: string): Promise<string> {
     const text = await readFile(file, 'utf8');
     return text.startsWith('\uFEFF') ? text.slice(1) : text;
   } catch (cause) {
-    throw new Error(`The password blocklist ${file} cannot be read`, { cause });
+    throw new BlocklistError(
+      `PASSWORD_BLOCKLIST_FILE: ${file} cannot be read (${(cause as Error).message})`,
+      { cause },
+    );
   }
 }

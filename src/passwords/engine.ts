@@ -1,3 +1,5 @@
+import { StartError } from '../errors.ts';
+
 export type EngineName = 'bcryptjs' | 'native';
 export type EngineChoice = 'auto' | EngineName;
 
@@ -16,10 +18,15 @@ export interface BcryptEngine {
   bcrypt(text: string, setting: string): string;
 }
 
+/** The native engine was asked for and does not load. */
+export class EngineMissingError extends StartError {
+  override readonly name = 'EngineMissingError';
+}
+
 /**
  * The engine asked for; `auto` is the native one where its optional package is installed and loads.
  *
- * @throws Error when `native` is asked for and does not load; the cause says why
+ * @throws EngineMissingError whose cause says why
  */
 export async function loadEngine(choice: EngineChoice): Promise<BcryptEngine> {
   if (choice === 'bcryptjs') return loadBcryptjs();
@@ -27,7 +34,7 @@ export async function loadEngine(choice: EngineChoice): Promise<BcryptEngine> {
     return await loadNative();
   } catch (cause) {
     if (choice === 'auto') return loadBcryptjs();
-    throw new Error(
+    throw new EngineMissingError(
       'PASSWORD_HASH_ENGINE is native, but the optional package @node-rs/bcrypt does not load on this machine; ' +
         'install it, or use auto or bcryptjs',
       { cause },

@@ -59,13 +59,13 @@ export interface PasswordHasherOptions {
   onThreadError?: (error: Error) => void;
 }
 
-/** Enough rounds for the compiler to have made up its mind before anything is measured. */
+/** A cheap warm-up, so that the JIT has compiled bcryptjs before anything is measured. */
 const warmUpCost = 7;
 
 /**
  * Starts the hashing threads, measures them, and resolves when every one is ready.
  *
- * @throws Error when engine is 'native' and does not load, or the threads do not start
+ * @throws EngineMissingError when engine is 'native' and does not load, or Error when the threads do not start
  */
 export async function startPasswordHasher(options: PasswordHasherOptions): Promise<PasswordHasher> {
   const threads = options.threads ?? availableParallelism();

@@ -23,8 +23,6 @@ export interface PasswordProblem {
   message: string;
 }
 
-export const defaultPasswordLengths = { minLength: 8, maxLength: 128 } as const;
-
 const space = /\p{Zs}/gu;
 const controlCharacter = /\p{Cc}/u;
 

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import { StartError } from '../errors.ts';
 import { connectionOptions, timeouts } from './connection.ts';
-import { isUnavailable } from './query.ts';
+import { isUnavailable, sqlState } from './database-error.ts';
 
 const migrationsDirectory = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -28,7 +29,7 @@ function knownMigrations(): string[] {
 }
 
 /** A migration refused or failed; nothing at all has been changed. The message is the database's, hint included. */
-export class MigrationError extends Error {
+export class MigrationError extends StartError {
   override readonly name = 'MigrationError';
 }
 
@@ -55,7 +56,7 @@ export async function migrate(databaseUrl: string, { log, signal }: MigrationOpt
     try {
       return await migrateOnce(databaseUrl, log);
     } catch (error) {
-      if (!givenWay.includes(codeOf(error))) throw explained(error);
+      if (!retryableStates.includes(sqlState(error) ?? '')) throw explained(error);
       log.warn('waiting for another migration, or for a table that is in use');
       // Everyone who had to queue behind the lock gets a turn
       await sleep(pauseMs);
@@ -64,7 +65,7 @@ export async function migrate(databaseUrl: string, { log, signal }: MigrationOpt
 }
 
 // lock_not_available, deadlock_detected
-const givenWay = ['55P03', '40P01'];
+const retryableStates = ['55P03', '40P01'];
 const pauseMs = 500;
 
 async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<string[]> {
@@ -112,10 +113,6 @@ async function isUpToDate(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${migrationsTable}`);
   const applied = new Set(rows.map(({ name }) => name));
   return knownMigrations().every((name) => applied.has(name));
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown }).code);
 }
 
 function explained(error: unknown): unknown {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { connectionOptions } from './connection.ts';
+import { sqlState } from './database-error.ts';
 import { migrationsTable, newestMigration } from './migrate.ts';
 
 export type DatabaseState = 'ready' | 'database' | 'schema_behind';
@@ -30,7 +31,7 @@ export class DatabaseProbe {
       ]);
       return rows.length > 0 ? 'ready' : 'schema_behind';
     } catch (error) {
-      if ((error as { code?: string }).code === undefinedTable) return 'schema_behind';
+      if (sqlState(error) === undefinedTable) return 'schema_behind';
       this.#drop();
       return 'database';
     }
