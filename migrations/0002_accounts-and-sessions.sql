@@ -48,11 +48,12 @@ DECLARE
   redundant regclass;
 BEGIN
   FOR redundant IN
-    SELECT plain.indexrelid::regclass
+    SELECT DISTINCT plain.indexrelid::regclass
     FROM pg_index AS plain
     JOIN pg_index AS key ON key.indrelid = plain.indrelid AND key.indisunique AND key.indkey[0] = plain.indkey[0]
     WHERE plain.indrelid IN ('users'::regclass, 'refreshaccesstokens'::regclass)
       AND NOT plain.indisunique AND plain.indnatts = 1 AND key.indnatts = 1
+      AND plain.indkey[0] <> 0 AND plain.indpred IS NULL AND key.indpred IS NULL
   LOOP
     EXECUTE format('DROP INDEX %s', redundant);
   END LOOP;

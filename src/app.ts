@@ -24,6 +24,7 @@ import userRoutes from './routes/users.ts';
 import jwt from './sessions/jwt.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
+import { DatabaseProbe } from './storage/probe.ts';
 
 export interface AppDeps {
   logger: FastifyBaseLogger;
@@ -32,7 +33,7 @@ export interface AppDeps {
   lifecycle: Lifecycle;
 }
 
-/** The whole service but for its process: what it consists of, in the order in which a request meets it. */
+/** Builds the app: plugins in the order in which a request meets them. */
 export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     ...serverOptions(config),
@@ -54,12 +55,14 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(postgres, config);
   await app.register(jwt, config);
-  await app.register(health, { databaseUrl: config.DATABASE_URL, lifecycle: deps.lifecycle });
+  const probe = new DatabaseProbe(config.DATABASE_URL);
+  app.addHook('onClose', () => probe.close());
+  await app.register(health, { databaseState: () => probe.ask(), lifecycle: deps.lifecycle });
 
   const domain = { ...deps, db: app.pg.pool, tokens: app.jwt, sessionLimits: sessionLimits(config) };
 
   await app.register(async (api) => {
-    // Tokens and personal data are nobody's to keep (RFC 6749 §5.1)
+    // No cache may store tokens or personal data (RFC 6749 §5.1)
     api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');
       done();

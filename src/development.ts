@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, ConfigurationError, databaseUrl } from './config/config.ts';
@@ -80,7 +81,8 @@ function newSecret(): string {
 
 /** What a person needs after the first start. */
 export function welcome({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>): string {
-  const origin = `http://${HOST === '0.0.0.0' ? '127.0.0.1' : HOST}:${PORT}`;
+  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
+  const origin = `http://${isIP(host) === 6 ? `[${host}]` : host}:${PORT}`;
   const body = '{"name":"Ada","email":"ada@example.com","location":"London","password":"analytical engine"}';
   return `
 Gatehouse is ready at ${origin}

@@ -1,4 +1,5 @@
 import { ApiError } from '../errors.ts';
+import type { Log } from '../observability/logger.ts';
 import type { PasswordHasher } from '../passwords/hasher.ts';
 import { preparePassword } from '../passwords/policy.ts';
 import type { Database } from '../storage/query.ts';
@@ -8,6 +9,7 @@ import { normaliseEmail } from './email.ts';
 export interface CredentialsDeps {
   db: Database;
   hasher: PasswordHasher;
+  logger: Log;
 }
 
 export interface VerifiedCredentials {
@@ -30,13 +32,13 @@ export async function verifyCredentials(
 ): Promise<VerifiedCredentials> {
   const stored = await selectCredentials(deps.db, normaliseEmail(email));
   const verdict = await deps.hasher.verify(password, stored?.password ?? null, signal);
-  if (!stored || !verdict.matches) {
-    throw new ApiError('INVALID_CREDENTIALS', {
-      cause: verdict.malformed
-        ? `the hash stored for user ${stored?.user_id} is of no known form`
-        : undefined,
-    });
+  if (verdict.malformed) {
+    deps.logger.warn(
+      { user_id: stored?.user_id },
+      'the stored password hash is of no known form: nobody can log in with it',
+    );
   }
+  if (!stored || !verdict.matches) throw new ApiError('INVALID_CREDENTIALS');
   const { user_id: userId, password: passwordHash } = stored;
   return {
     userId,
@@ -48,14 +50,14 @@ export async function verifyCredentials(
 }
 
 async function rewriteHash(
-  { db, hasher }: CredentialsDeps,
+  { db, hasher, logger }: CredentialsDeps,
   { userId, oldHash, password }: { userId: number; oldHash: string; password: string },
 ): Promise<void> {
   try {
     const newHash = await hasher.hash(preparePassword(password));
     await replacePasswordHash(db, { userId, oldHash, newHash });
   } catch (error) {
-    // Busy threads or a database on its way out are no reason to refuse a right password: the next login tries again
-    if (!(error instanceof ApiError)) throw error;
+    // No reason to refuse a right password: the next login tries again
+    logger.warn({ err: error, user_id: userId }, 'an old password hash could not be rewritten');
   }
 }

@@ -6,10 +6,10 @@ const label = /^[\p{L}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?$/u;
 const allDigits = /^\d+$/;
 
 // RFC 5321 §4.5.3.1, in octets
-const longestLocalPart = 64;
-const longestDomain = 255;
-const longestAddress = 254;
-const longestLabel = 63;
+const maxLocalPart = 64;
+const maxDomain = 255;
+const maxAddress = 254;
+const maxLabel = 63;
 
 /** The form emails are stored and compared in. Mailbox names that differ only by case are taken for the same. */
 export function normaliseEmail(email: string): string {
@@ -22,11 +22,11 @@ export function isEmail(text: string): boolean {
   const at = address.indexOf('@');
   const local = address.slice(0, at);
   const domain = address.slice(at + 1);
-  if (at < 1 || octets(address) > longestAddress || octets(local) > longestLocalPart) return false;
-  if (octets(domain) > longestDomain || !localPart.test(local)) return false;
+  if (at < 1 || octets(address) > maxAddress || octets(local) > maxLocalPart) return false;
+  if (octets(domain) > maxDomain || !localPart.test(local)) return false;
   const labels = domain.split('.');
   if (labels.length < 2 || allDigits.test(labels.at(-1) ?? '')) return false;
-  return labels.every((each) => octets(each) <= longestLabel && label.test(each));
+  return labels.every((each) => octets(each) <= maxLabel && label.test(each));
 }
 
 function octets(text: string): number {

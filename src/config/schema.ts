@@ -10,8 +10,7 @@ const days = (value: number, description: string) =>
 
 /**
  * Every setting Gatehouse knows, by the name of its environment variable. The README's table and `.env.example`
- * are checked against this schema. A setting without a default and without "optional" in its description must be
- * given in production.
+ * are checked against this schema.
  */
 export const settingsSchema = Type.Object({
   NODE_ENV: oneOf(['development', 'test', 'production'], {
@@ -40,7 +39,7 @@ export const settingsSchema = Type.Object({
     minimum: 1,
     maximum: 500,
     default: 10,
-    description: 'Most connections one process opens',
+    description: 'Maximum connections of one process',
   }),
   SECRET_KEY: Type.Optional(
     Type.String({ description: 'Signs access tokens; 32 random bytes or more (48 for HS384, 64 for HS512)' }),
@@ -92,19 +91,19 @@ export const settingsSchema = Type.Object({
     minimum: 1,
     maximum: 60_000,
     default: 2000,
-    description: 'A password waits at most this long for a hash thread; beyond it the answer is 503 at once',
+    description: 'When the estimated wait for a hash thread exceeds this, the answer is 503 at once',
   }),
   PASSWORD_MIN_LENGTH: Type.Integer({
     minimum: 1,
     maximum: 128,
     default: 8,
-    description: 'Fewest characters (code points) of a new password',
+    description: 'Minimum length of a new password, in code points',
   }),
   PASSWORD_MAX_LENGTH: Type.Integer({
     minimum: 64,
     maximum: 1024,
     default: 128,
-    description: 'Most characters (code points) of a new password',
+    description: 'Maximum length of a new password, in code points',
   }),
   PASSWORD_BLOCKLIST: oneOf(['on', 'off'], {
     default: 'on',
@@ -130,7 +129,7 @@ export const settingsSchema = Type.Object({
   ),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
     default: 'info',
-    description: 'Least level that is logged',
+    description: 'Minimum level that is logged',
   }),
 });
 

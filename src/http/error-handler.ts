@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** What every error looks like: RFC 9457 in spirit, in the form that clients of the first program know. */
+/** The body of every error, as clients of the first Python program already parse it. */
 export interface ErrorEnvelope {
   detail: string;
   error_code: ErrorCode;
@@ -67,7 +67,6 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (!(error instanceof Error))
     return new ApiError('INTERNAL_ERROR', { cause: new Error(`thrown: ${describe(error)}`) });
-  if (error.name === 'AbortError') return new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' });
   const { validation, code, statusCode } = error as FastifyError;
   if (validation) return new ApiError('VALIDATION_ERROR', { errors: fieldErrors(validation) });
   // What Node emits on a request whose client hangs up within the body, with the status that Fastify gives it

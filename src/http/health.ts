@@ -1,7 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ApiError } from '../errors.ts';
-import { DatabaseProbe } from '../storage/probe.ts';
 import { envelope } from './error-handler.ts';
 import { headersOf, probeRefusals } from './refusals.ts';
 import { healthResponse, notReadyResponse } from './schemas.ts';
@@ -12,14 +11,15 @@ export interface Lifecycle {
 }
 
 export interface HealthOptions {
-  databaseUrl: string;
+  /** Why the database cannot serve, or 'ready'; never rejects, and answers within a second. */
+  databaseState: () => Promise<'ready' | 'database' | 'schema_behind'>;
   lifecycle: Lifecycle;
 }
 
 const freshMs = 1000;
 const ok = { status: 'ok' } as const;
-const yes = healthResponse({ description: 'Yes' });
-const no = notReadyResponse({ description: 'No; `reason` says why', headers: headersOf(503) });
+const ready = healthResponse({ description: 'Yes' });
+const unready = notReadyResponse({ description: 'No; `reason` says why', headers: headersOf(503) });
 const refusals = probeRefusals();
 
 /**
@@ -28,13 +28,11 @@ const refusals = probeRefusals();
  */
 export default async function health(instance: FastifyInstance, options: HealthOptions): Promise<void> {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
-  const probe = new DatabaseProbe(options.databaseUrl);
-  app.addHook('onClose', () => probe.close());
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('cache-control', 'no-store');
     done();
   });
-  const databaseState = cachedFor(freshMs, () => probe.ask());
+  const databaseState = cachedFor(freshMs, options.databaseState);
   const { lifecycle } = options;
 
   app.route({
@@ -45,7 +43,7 @@ export default async function health(instance: FastifyInstance, options: HealthO
       tags: ['health'],
       summary: 'Is the process alive?',
       description: 'Answers without asking anything else. When it does not answer, restart the process.',
-      response: { 200: yes, ...refusals },
+      response: { 200: ready, ...refusals },
     },
     handler: async () => ok,
   });
@@ -59,7 +57,7 @@ export default async function health(instance: FastifyInstance, options: HealthO
       summary: 'Should this instance get traffic?',
       description:
         'No while it starts or shuts down, or while the database cannot be reached or lacks a migration.',
-      response: { 200: yes, 503: no, ...refusals },
+      response: { 200: ready, 503: unready, ...refusals },
     },
     handler: async (_request, reply) => {
       if (lifecycle.phase !== 'serving') return reply.code(503).send(notReady(reply, lifecycle.phase));
@@ -76,7 +74,7 @@ export default async function health(instance: FastifyInstance, options: HealthO
       tags: ['health'],
       summary: 'Has the process started?',
       description: 'Yes once the schema is up to date and requests are served.',
-      response: { 200: yes, 503: no, ...refusals },
+      response: { 200: ready, 503: unready, ...refusals },
     },
     handler: async (_request, reply) =>
       lifecycle.phase === 'starting' ? reply.code(503).send(notReady(reply, 'starting')) : ok,

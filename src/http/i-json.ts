@@ -4,7 +4,8 @@ import fp from 'fastify-plugin';
 import { ApiError, type FieldError } from '../errors.ts';
 
 /**
- * Reads request bodies as I-JSON (RFC 7493): valid UTF-8, no member given twice, no text that is not Unicode. Plain
+ * Reads request bodies as I-JSON (RFC 7493): valid UTF-8, no member of the outermost object given twice, no text that is
+ * not Unicode. Plain
  * JSON.parse lets all three pass, replaces bytes, takes the last of two members, and hands lone surrogates on to a
  * database that refuses them, as it refuses U+0000.
  *
@@ -18,8 +19,8 @@ export default fp(
       { parseAs: 'buffer' },
       async ({ headers }: FastifyRequest, body: Buffer) => {
         // RFC 9110 §8.4: 415 for a content coding that is not supported
-        if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-          throw new ApiError('UNSUPPORTED_MEDIA_TYPE');
+        const coding = headers['content-encoding'] ?? 'identity';
+        if (coding.toLowerCase() !== 'identity') throw new ApiError('UNSUPPORTED_MEDIA_TYPE');
         return parseIJson(body);
       },
     );

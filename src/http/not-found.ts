@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import createRouter, { type HTTPMethod } from 'find-my-way';
 import { ApiError } from '../errors.ts';
-import { longestParam } from './server-options.ts';
+import { maxParamLength } from './server-options.ts';
 import { isReadable } from './unreadable-path.ts';
 
 /**
@@ -20,7 +20,7 @@ export default fp(
       methodsByUrl.set(url, methods);
     });
 
-    const paths = createRouter({ maxParamLength: longestParam });
+    const paths = createRouter({ maxParamLength });
     let answered: HTTPMethod[] = [];
     app.addHook('onReady', async () => {
       answered = [...new Set([...methodsByUrl.values()].flatMap((methods) => [...methods]))].sort();
@@ -43,7 +43,7 @@ export default fp(
       if (request.is404) throw refusal(request);
       done();
     });
-    // What a plugin gives up after it was routed: a file that is not there, an OPTIONS that is no preflight
+    // Reached when a plugin declines a request it was routed: a static file that is not there, an OPTIONS that is no preflight
     app.setNotFoundHandler((request) => {
       throw refusal(request);
     });

@@ -90,7 +90,7 @@ export default fp(
       return unexpected.has(request) ? new ApiError('EXPECTATION_FAILED') : undefined;
     }
 
-    // RFC 9110 §9.3.6: this is no proxy, so that no method is left for an authority in place of a path
+    // RFC 9110 §9.3.6: CONNECT names an authority, not a path. This is no proxy, so Allow is empty
     app.server.on('connect', (_request, socket) => {
       socket.on('error', () => socket.destroy());
       refuse(app, socket, new ApiError('METHOD_NOT_ALLOWED', { allow: [] }));

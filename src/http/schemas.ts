@@ -89,10 +89,10 @@ const NotReady = Type.Object(
 
 /** Text that is required is not blank either. */
 const nonBlank = '\\S';
-const longestText = 200;
-const longestAbout = 1000;
+const maxTextLength = 200;
+const maxAboutLength = 1000;
 // Longer than any policy allows and than any older program took, so that the policy and the hash decide
-const longestPassword = 1024;
+const maxPasswordLength = 1024;
 
 const email = Type.String({
   format: 'email',
@@ -102,22 +102,24 @@ const email = Type.String({
 const newPassword = (least: number) =>
   Type.String({
     minLength: least,
-    maxLength: longestPassword,
+    maxLength: maxPasswordLength,
     description: `At least ${least} characters, any characters but controls; no common password, not the email or name`,
   });
 const about = Type.Optional(
-  nullableText({ maxLength: longestAbout, description: 'Free text', default: null }),
+  nullableText({ maxLength: maxAboutLength, description: 'Free text', default: null }),
 );
 const requiredText = (description: string) =>
-  Type.String({ minLength: 1, maxLength: longestText, pattern: nonBlank, description });
+  Type.String({ minLength: 1, maxLength: maxTextLength, pattern: nonBlank, description });
 const optionalText = (description: string) =>
-  Type.Optional(Type.String({ maxLength: longestText, pattern: `^$|${nonBlank}`, default: '', description }));
+  Type.Optional(
+    Type.String({ maxLength: maxTextLength, pattern: `^$|${nonBlank}`, default: '', description }),
+  );
 
-const createUserRequest = (leastPassword: number) =>
+const createUserRequest = (minPasswordLength: number) =>
   Type.Object(
     {
       email,
-      password: newPassword(leastPassword),
+      password: newPassword(minPasswordLength),
       name: optionalText('Empty when absent'),
       location: optionalText('Empty when absent'),
       about,
@@ -125,20 +127,20 @@ const createUserRequest = (leastPassword: number) =>
     { $id: 'CreateUserRequest', additionalProperties: false },
   );
 
-const registerUserRequest = (leastPassword: number) =>
+const registerUserRequest = (minPasswordLength: number) =>
   Type.Object(
     {
       name: requiredText('What to call the user'),
       email,
       location: requiredText('Where the user is'),
       about,
-      password: newPassword(leastPassword),
+      password: newPassword(minPasswordLength),
     },
     { $id: 'RegisterUserRequest', additionalProperties: false },
   );
 
 const Credentials = Type.Object(
-  { email, password: Type.String({ minLength: 1, maxLength: longestPassword }) },
+  { email, password: Type.String({ minLength: 1, maxLength: maxPasswordLength }) },
   { $id: 'Credentials', additionalProperties: false },
 );
 
@@ -160,8 +162,8 @@ const components = [
 ];
 
 export default fp<Pick<Config, 'PASSWORD_MIN_LENGTH'>>(
-  async (app, { PASSWORD_MIN_LENGTH: leastPassword }) => {
-    const requests = [createUserRequest(leastPassword), registerUserRequest(leastPassword)];
+  async (app, { PASSWORD_MIN_LENGTH: minPasswordLength }) => {
+    const requests = [createUserRequest(minPasswordLength), registerUserRequest(minPasswordLength)];
     for (const component of [...components, ...requests]) app.addSchema(component);
   },
   { name: 'schemas' },

@@ -6,10 +6,10 @@ import { requestId } from './request-id.ts';
 import { rewriteUnreadable } from './unreadable-path.ts';
 import { ajvOptions } from './validation.ts';
 
-const largestHeaders = 16 * 1024;
+const maxHeaderSize = 16 * 1024;
 
 /** No path parameter is longer: what it may be is for its schema to say, and no route has a costly pattern. */
-export const longestParam = largestHeaders;
+export const maxParamLength = maxHeaderSize;
 
 /** How the HTTP server behaves before any route is asked. Times in milliseconds, sizes in bytes. */
 export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpOptions<RawServerDefault> {
@@ -24,7 +24,7 @@ export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpO
       headersTimeout: 8000,
       // How often Node looks for requests that are over their time: its default of 30 s would make 38 s of the 8
       connectionsCheckingInterval: 1000,
-      maxHeaderSize: largestHeaders,
+      maxHeaderSize,
       // Node would take the first of two Host or Authorization headers, where a proxy may have looked at the second
       joinDuplicateHeaders: true,
       // raw-errors looks itself, as Node would refuse without a body
@@ -41,7 +41,7 @@ export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpO
     genReqId: requestId,
     ajv: ajvOptions,
     rewriteUrl: rewriteUnreadable,
-    routerOptions: { maxParamLength: longestParam },
+    routerOptions: { maxParamLength },
     clientErrorHandler: refuseUnparsed,
   };
 }

@@ -2,6 +2,11 @@ import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 
+/** What the domain logs with; any pino logger is one. */
+export interface Log {
+  warn(fields: object, message: string): void;
+}
+
 /** JSON lines on stdout; readable ones when a developer looks at a terminal. */
 export function createLogger({ level, readable }: { level: string; readable: boolean }): Logger {
   const stream = readable && isatty(1) ? prettyStream() : undefined;

@@ -29,7 +29,7 @@ const newestWeight = 0.2;
  * a login that cannot be answered in time is better refused now than computed for somebody who has left.
  *
  * It stands before piscina rather than being piscina's own queue, because an abort signal given to piscina kills
- * the thread when the task is already running, and because the wait is told by the hashes owed, not by the tasks.
+ * the thread when the task is already running, and because the wait depends on the hashes owed, not on the number of tasks.
  */
 export class HashQueue {
   readonly threads: number;
@@ -65,19 +65,19 @@ export class HashQueue {
   /**
    * Does the work when its turn comes.
    *
-   * When the signal fires, waiting work is dropped, and running work finishes unheard.
+   * When the signal fires, waiting work leaves the queue; running work finishes and its result is dropped.
    *
    * @param hashes what the work will cost at most, in hashes at the configured cost
    * @throws ApiError PASSWORD_HASHING_BUSY with retryAfter (seconds) at once, when the wait would be too long
    * @throws ApiError SHUTTING_DOWN once closed
-   * @throws DOMException AbortError when the signal fires first
+   * @throws the signal's reason when it fires first
    */
   async run<T extends MeasuredWork>(
     hashes: number,
     work: () => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    if (signal?.aborted) throw abortError(signal);
+    signal?.throwIfAborted();
     if (this.#closed) throw new ApiError('SHUTTING_DOWN');
     const waitMs = this.estimatedWaitMs();
     if (waitMs > this.#maxWaitMs) {
@@ -123,9 +123,8 @@ export class HashQueue {
         },
       };
       const onAbort = () => {
-        const reason = abortError(signal);
-        if (this.#waiting.has(entry)) entry.leave(reason);
-        else reject(reason);
+        if (this.#waiting.has(entry)) entry.leave(signal?.reason);
+        else reject(signal?.reason);
       };
       signal?.addEventListener('abort', onAbort);
       this.#waiting.add(entry);
@@ -147,8 +146,4 @@ export class HashQueue {
       entry.start();
     }
   }
-}
-
-function abortError(signal: AbortSignal | undefined): DOMException {
-  return new DOMException('The password check was abandoned', { name: 'AbortError', cause: signal?.reason });
 }

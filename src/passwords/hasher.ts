@@ -23,7 +23,7 @@ export interface PasswordHasher {
    *
    * @throws ApiError PASSWORD_HASHING_BUSY with retryAfter (seconds) at once, when the wait would be too long
    * @throws ApiError SHUTTING_DOWN once closed
-   * @throws DOMException AbortError when the signal fires first
+   * @throws the signal's reason when it fires first
    */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /**

@@ -23,8 +23,8 @@ export function signAccessToken(
 }
 
 /**
- * Says whom a token speaks for. That the session still lives is for the database to say, in the statement that
- * serves the request.
+ * Verifies an access token and returns the ids it carries. Whether the session is still alive is checked by the
+ * statement that serves the request.
  *
  * @throws ApiError ACCESS_TOKEN_EXPIRED when only its time has passed, ACCESS_TOKEN_INVALID otherwise
  */

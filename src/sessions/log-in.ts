@@ -23,7 +23,7 @@ export interface LoggedIn {
   tokens: TokenPair;
 }
 
-const longestUserAgent = 512;
+const maxUserAgentLength = 512;
 
 /**
  * Checks the password and opens a session.
@@ -57,7 +57,7 @@ function openSession(
     handleHash: hashHandle(handle),
     lifetimeSeconds: sessionLimits.lifetimeSeconds,
     idleSeconds: sessionLimits.idleSeconds,
-    userAgent: userAgent?.slice(0, longestUserAgent) ?? null,
+    userAgent: userAgent?.slice(0, maxUserAgentLength) ?? null,
     ip,
   });
 }

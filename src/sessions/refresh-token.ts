@@ -12,7 +12,7 @@ export interface RefreshClaims {
 
 const handleBytes = 32;
 const handlePattern = /^[\w-]{43}$/;
-const greatestGeneration = 2 ** 31 - 1;
+const maxGeneration = 2 ** 31 - 1;
 
 export function newHandle(): string {
   return randomBytes(handleBytes).toString('base64url');
@@ -54,5 +54,5 @@ export function verifyRefreshToken(signer: TokenSigner, token: string): RefreshC
 }
 
 function isGeneration(claim: unknown): claim is number {
-  return Number.isInteger(claim) && (claim as number) >= 1 && (claim as number) < greatestGeneration;
+  return Number.isInteger(claim) && (claim as number) >= 1 && (claim as number) < maxGeneration;
 }
