@@ -7,7 +7,7 @@ import { checkPassword } from '../../src/passwords/policy.ts';
 const nobody = { email: '', name: '' };
 
 t.test('the built-in list', async (t) => {
-  const blocklist = await loadBlocklist();
+  const blocklist = await loadBlocklist({ minLength: 8 });
   t.ok(blocklist.size >= 10_000, `${blocklist.size} passwords`);
   for (const common of ['password', '12345678', 'qwertyuiop', 'iloveyou', 'password1', '1qaz2wsx']) {
     t.ok(blocklist.has(common), common);
@@ -34,21 +34,22 @@ t.test('a shorter minimum keeps shorter entries', async (t) => {
 t.test('a file adds to it', async (t) => {
   const file = join(t.testdir({}), 'list.txt');
   await writeFile(file, '\ufeffGatehouse2026\r\n\r\nshort\nCafe\u0301 Zu\u0308rich\n spaces kept \n');
-  const blocklist = await loadBlocklist({ file });
+  const blocklist = await loadBlocklist({ file, minLength: 8 });
   t.ok(blocklist.has('gatehouse2026'), 'the first line, byte order mark and line break removed');
   t.ok(blocklist.has('caf\u00e9 z\u00fcrich'), 'folded');
   t.ok(blocklist.has(' spaces kept '), 'a space is part of a password');
   t.notOk(blocklist.has('short'));
   t.notOk(blocklist.has(''));
   t.ok(blocklist.has('password'), 'the built-in list stays');
-  t.equal(blocklist.size, (await loadBlocklist()).size + 3);
+  t.equal(blocklist.size, (await loadBlocklist({ minLength: 8 })).size + 3);
 });
 
 t.test('a file that is not there stops the start', async (t) => {
   const file = join(t.testdir({}), 'missing.txt');
-  const error = await loadBlocklist({ file }).then(
+  const error = await loadBlocklist({ file, minLength: 8 }).then(
     () => t.fail('loaded'),
     (error: unknown) => error as Error,
   );
-  t.match(error, { message: `The password blocklist ${file} cannot be read`, cause: { code: 'ENOENT' } });
+  t.match(error, { name: 'BlocklistError', cause: { code: 'ENOENT' } });
+  t.match(String(error), file);
 });
