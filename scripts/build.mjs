@@ -1,122 +1,96 @@
-// Builds dist/ from src/: all of it or nothing. A failed or a parallel build never leaves a half dist behind.
-import { spawnSync } from 'node:child_process';
+// Builds dist/ from src/, elsewhere first: a failed or interrupted build leaves the old dist/, which counts as stale.
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 const at = (...parts) => path.join(root, ...parts);
-const hashFile = path.join('dist', '.inputs');
+const read = (...parts) => fs.readFileSync(at(...parts), 'utf8');
+// ReDoc shows this at the foot of its menu, and has no option to turn it off
+const foreignLogo = 'https://cdn.redoc.ly/redoc/logo-mini.svg';
 
-function filesUnder(folder) {
-  return readdirSync(at(folder), { withFileTypes: true })
-    .flatMap((entry) => {
-      const name = path.join(folder, entry.name);
-      return entry.isDirectory() ? filesUnder(name) : [name];
-    })
-    .sort();
+function hashInputs() {
+  const sources = fs
+    .readdirSync(at('src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
+  const settings = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
+  const inputs = [...sources.sort(), ...settings].map((name) => [name, read(name)]);
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
 }
 
-/** A hash of all that a build is made of. */
-export function hashInputs() {
-  const settings = readdirSync(root).filter((name) => /^tsconfig.*\.json$/.test(name));
-  const hash = createHash('sha256');
-  for (const name of [...filesUnder('src'), ...settings.sort(), 'package-lock.json', 'scripts/build.mjs']) {
-    const content = readFileSync(at(name));
-    hash.update(`${name.split(path.sep).join('/')}\0${content.length}\0`).update(content);
-  }
-  return hash.digest('hex');
-}
-
-/** True when dist/ was made of what is there now. */
+/** True when dist/ was built from the present sources. */
 export function isBuilt() {
-  return existsSync(at(hashFile)) && readFileSync(at(hashFile), 'utf8') === hashInputs();
+  return fs.existsSync(at('dist', '.inputs')) && read('dist', '.inputs') === hashInputs();
 }
 
-/** Gives the exit code of the compiler, or 0. */
-export function build() {
-  const hash = hashInputs();
-  // Beside dist, so that renaming works and the paths in the source maps are right.
-  const next = at(`.dist-${process.pid}`);
-  removeLeftovers();
+/** Ends the process when the build fails. */
+export async function build() {
+  const inputs = hashInputs();
+  const next = at('.dist-next');
+  fs.rmSync(next, { recursive: true, force: true });
+  const argv = ['-p', at('tsconfig.build.json'), '--outDir', next];
+  // A thread, not a process: that would go on writing after this one was killed
+  const [code] = await once(new Worker(at('node_modules/typescript/lib/tsc.js'), { argv }), 'exit');
+  if (code !== 0) fail('the build failed, see above');
+
+  // The one file of redoc that is served, so that production does without the package
+  const redoc = read('node_modules/redoc/bundles/redoc.standalone.js');
+  if (!redoc.includes(foreignLogo))
+    fail(`ReDoc no longer loads ${foreignLogo}; find out what it loads instead`);
+  fs.mkdirSync(path.join(next, 'assets'));
+  fs.writeFileSync(path.join(next, 'assets/redoc.standalone.js'), redoc.replaceAll(foreignLogo, 'data:,'));
+
+  fs.writeFileSync(path.join(next, '.inputs'), inputs);
+  fs.rmSync(at('dist'), { recursive: true, force: true });
+  fs.renameSync(next, at('dist'));
+}
+
+/** Waits until no other process installs or builds in this checkout. Held until this process ends. */
+export async function lock() {
+  const file = at('.data/prepare.lock');
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  for (let told = false; !createLock(file); told = true) {
+    // Removed first, taken 100 ms later: long enough for another who found it abandoned to have removed it too
+    if (isAbandoned(file)) fs.rmSync(file, { force: true });
+    else if (!told) console.log(`gatehouse: waiting for another start to finish (its lock is ${file})`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  process.on('exit', () => fs.rmSync(file, { force: true }));
+  // Without a handler a signal would end this process, and the lock, before the npm that it waits for
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+}
+
+function createLock(file) {
   try {
-    mkdirSync(path.join(next, 'assets'), { recursive: true });
-    // Not even git sees the folder, however the build ends.
-    writeFileSync(path.join(next, '.gitignore'), '*\n');
-    const compiler = at('node_modules', 'typescript', 'bin', 'tsc');
-    const args = [compiler, '-p', at('tsconfig.build.json'), '--outDir', next];
-    const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-    if (status !== 0) return status ?? 1;
-    copyAssets(next);
-    writeFileSync(path.join(next, '.inputs'), hash);
-    swap(next);
-    return 0;
-  } finally {
-    rmSync(next, { recursive: true, force: true });
-  }
-}
-
-function copyAssets(next) {
-  for (const name of filesUnder('src').filter((file) => !/\.[cm]?tsx?$/.test(file))) {
-    const target = path.join(next, path.relative('src', name));
-    mkdirSync(path.dirname(target), { recursive: true });
-    copyFileSync(at(name), target);
-  }
-  // The one file of redoc that is served: images for production then need not carry the package.
-  const redoc = at('node_modules', 'redoc', 'bundles', 'redoc.standalone.js');
-  copyFileSync(redoc, path.join(next, 'assets', 'redoc.standalone.js'));
-}
-
-function swap(next) {
-  const old = `${next}-old`;
-  for (let attempt = 1; ; attempt++) {
-    if (existsSync(at('dist'))) renameOver(at('dist'), old);
-    try {
-      renameSync(next, at('dist'));
-      break;
-    } catch (error) {
-      // Another build was faster by a moment; the last one stays.
-      if (attempt === 20) throw error;
-    }
-  }
-  rmSync(old, { recursive: true, force: true });
-}
-
-function renameOver(from, to) {
-  rmSync(to, { recursive: true, force: true });
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
-  }
-}
-
-function removeLeftovers() {
-  for (const name of readdirSync(root)) {
-    const pid = /^\.dist-(\d+)(-old)?$/.exec(name)?.[1];
-    if (pid && !isAlive(Number(pid))) rmSync(at(name), { recursive: true, force: true });
-  }
-}
-
-/** True while a process of this id runs, whoever owns it. */
-export function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
+    fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code === 'EEXIST') return false;
+    throw error;
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = build();
+function isAbandoned(file) {
+  try {
+    process.kill(Number(fs.readFileSync(file, 'utf8')), 0);
+    // The id may be another program's by now: no installation takes half an hour
+    return Date.now() - fs.statSync(file).mtimeMs > 1_800_000;
+  } catch (error) {
+    return error.code === 'ESRCH';
+  }
+}
+
+export function fail(message) {
+  console.error(`gatehouse: ${message}`);
+  process.exit(1);
+}
+
+if (fs.realpathSync(process.argv[1] ?? '.') === fileURLToPath(import.meta.url)) {
+  await lock();
+  await build();
+}

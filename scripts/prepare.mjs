@@ -1,157 +1,74 @@
-// Runs before "npm start" and "npm test": installs and builds what is missing or stale, so that each of them
-// works as the first command after a clone. Says nothing and takes no time when there is nothing to do.
+// Runs before npm start, npm test and the like: installs and builds what is missing or stale, so that each of them
+// works as the first command after a clone. Silent and quick when there is nothing to do.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { build, isAlive, isBuilt, root } from './build.mjs';
+import { build, fail, isBuilt, lock, root } from './build.mjs';
 
-const at = (...parts) => path.join(root, ...parts);
-const say = (message) => console.log(`gatehouse: ${message}`);
-const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
-// What is left out by "npm ci --omit=dev" is not missed by a production start of what is built already.
-const forProduction = process.env.NODE_ENV === 'production' && process.env.npm_lifecycle_event === 'prestart';
+const at = (name) => path.join(root, name);
+const read = (name) => readFileSync(at(name), 'utf8');
+// npm's record of what it installed, in the form of package-lock.json
+const record = 'node_modules/.package-lock.json';
+const stamp = 'node_modules/.gatehouse-installed';
+
+// Commands that need nothing but dist/ and the packages of "npm ci --omit=dev"
+const { NODE_ENV, npm_lifecycle_event } = process.env;
+const runsOnly = NODE_ENV === 'production' && ['prestart', 'premigrate'].includes(npm_lifecycle_event);
 
 function checkNode() {
-  const wanted = readJson(at('package.json')).engines.node.replace('>=', '');
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  const [wantedMajor, wantedMinor = 0] = wanted.split('.').map(Number);
-  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return;
-  console.error(`gatehouse: Node ${wanted} or newer is needed, and this is ${process.versions.node}.`);
-  process.exit(1);
+  const wanted = JSON.parse(read('package.json')).engines.node.replace('>=', '');
+  const isOlder = process.versions.node.localeCompare(wanted, 'en', { numeric: true }) < 0;
+  if (isOlder) fail(`Node ${wanted} or newer is needed, and this is ${process.versions.node}`);
 }
 
-function isPrepared() {
-  const built = isBuilt();
-  return built && isInstalled({ dev: !forProduction });
+/** True when node_modules holds the packages of package-lock.json and no others. */
+function isInstalled() {
+  if (!existsSync(at(record))) return false;
+  const found = JSON.parse(read(record)).packages;
+  const { '': _root, ...wanted } = JSON.parse(read('package-lock.json')).packages;
+  if (!Object.keys(found).every((name) => name in wanted && existsSync(at(name)))) return false;
+  // An optional package that our own npm ci could not install is not tried again
+  if (existsSync(at(stamp)) && read(stamp) === installation()) return true;
+  const lean = runsOnly && isBuilt();
+  return Object.entries(wanted).every(([name, entry]) =>
+    found[name] ? found[name].version === entry.version : mayMiss(entry, lean),
+  );
 }
 
-function prepare() {
-  if (!isInstalled({ dev: !(forProduction && isBuilt()) })) install();
-  if (isBuilt()) return;
-  say(existsSync(at('dist')) ? 'building, as the sources have changed' : 'building');
-  const code = build();
-  if (code !== 0) fail('the build failed, see above', code);
+function mayMiss({ dev, devOptional, optional, os, cpu, libc }, lean) {
+  if (lean) return Boolean(dev || devOptional || optional);
+  const isForeign = libc || (os && !os.includes(process.platform)) || (cpu && !cpu.includes(process.arch));
+  return Boolean(optional && isForeign);
 }
 
-/** Does node_modules hold what package-lock.json says? npm notes what it installed in a lockfile of the same form. */
-function isInstalled({ dev }) {
-  const notes = at('node_modules', '.package-lock.json');
-  if (!existsSync(notes)) return false;
-  const { '': _root, ...wanted } = readJson(at('package-lock.json')).packages;
-  const found = readJson(notes).packages;
-  for (const [name, entry] of Object.entries(found)) {
-    const { version, integrity = entry.integrity } = wanted[name] ?? {};
-    const same = version === entry.version && integrity === entry.integrity;
-    if (!same || !statSync(at(name), { throwIfNoEntry: false })) return false;
-  }
-  const missing = Object.keys(wanted).filter((name) => !(name in found));
-  return missing.every((name) => mayMiss(wanted[name], dev));
-}
-
-function mayMiss(entry, dev) {
-  if (!dev && (entry.dev || entry.devOptional)) return true;
-  // Optional packages are left out for another system; or when they fail to install, which trying again won't mend.
-  return Boolean(entry.optional) && (!fits(entry) || readStamp() === stamp());
-}
-
-function fits({ os, cpu, libc }) {
-  const allows = (list, value) =>
-    !list || list.includes(value) || (list[0].startsWith('!') && !list.includes(`!${value}`));
-  return allows(os, process.platform) && allows(cpu, process.arch) && (!libc || libc.includes(libcName()));
-}
-
-let knownLibc;
-function libcName() {
-  process.report.excludeNetwork = true;
-  knownLibc ??= process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl';
-  return knownLibc;
-}
-
-let knownStamp;
-function stamp() {
-  knownStamp ??= [
-    createHash('sha256')
-      .update(readFileSync(at('package-lock.json')))
-      .digest('hex'),
-    process.platform,
-    process.arch,
-  ].join(' ');
-  return knownStamp;
-}
-
-function readStamp() {
-  const file = at('node_modules', '.gatehouse-installed');
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+/** Changes with the lockfile, with what npm has installed since, and with the kind of machine. */
+function installation() {
+  const parts = [process.platform, process.arch, read('package-lock.json'), read(record)];
+  return createHash('sha256').update(parts.join('\n')).digest('hex');
 }
 
 function install() {
-  const why = existsSync(at('node_modules')) ? 'is not what package-lock.json says' : 'is not there';
-  say(`installing packages (npm ci), as node_modules ${why}`);
-  // NODE_ENV=production makes npm leave out what the build needs, unless told otherwise.
-  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
-  const npm = process.env.npm_execpath ?? '';
-  const { status, error } = /npm-cli\.[cm]?js$/.test(npm)
-    ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: 'inherit' })
-    : spawnSync('npm', args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
-  if (status !== 0) fail(`npm ci failed${error ? ` (${error.message})` : ', see above'}`, status ?? 1);
-  writeFileSync(at('node_modules', '.gatehouse-installed'), stamp());
+  console.log(
+    'gatehouse: installing packages with npm ci, as node_modules is not what package-lock.json says',
+  );
+  // NODE_ENV=production would leave out what the build needs
+  const options = { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' };
+  const { status, error } = spawnSync('npm', ['ci', '--include=dev', '--include=optional'], options);
+  if (status !== 0) fail(`npm ci failed${error ? `: ${error.message}` : ', see above'}`);
+  writeFileSync(at(stamp), installation());
 }
 
-/** One prepare at a time; one that had to wait finds the work done. */
-async function underLock(work) {
-  const lock = at('.data', 'prepare.lock');
-  mkdirSync(path.dirname(lock), { recursive: true });
-  for (let told = false; !createExclusively(lock, String(process.pid)); ) {
-    if (removeIfAbandoned(lock)) continue;
-    if (!told) say('waiting for another start to finish its preparations');
-    told = true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  process.on('exit', () => rmSync(lock, { force: true }));
-  // A signal goes to the whole foreground group, npm and tsc included: end when they have, and remove the lock.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
-  work();
-}
-
-function createExclusively(file, text) {
-  try {
-    writeFileSync(file, text, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function isAbandoned(lock) {
-  const stats = statSync(lock, { throwIfNoEntry: false });
-  if (!stats) return false;
-  const pid = Number(existsSync(lock) ? readFileSync(lock, 'utf8') : 0);
-  // Empty: about to be filled, unless it is old. An id that was given to another program: nothing takes so long.
-  const age = Date.now() - stats.mtimeMs;
-  return pid === 0 ? age > 2_000 : !isAlive(pid) || age > 1_800_000;
-}
-
-/** Only one process at a time may remove the lock: otherwise a second could remove what the first made since. */
-function removeIfAbandoned(lock) {
-  if (!isAbandoned(lock)) return false;
-  const breaker = `${lock}.break`;
-  if (!createExclusively(breaker, '')) {
-    const stats = statSync(breaker, { throwIfNoEntry: false });
-    if (stats && Date.now() - stats.mtimeMs > 5_000) rmSync(breaker, { force: true });
-    return false;
-  }
-  if (isAbandoned(lock)) rmSync(lock, { force: true });
-  rmSync(breaker, { force: true });
-  return true;
-}
-
-function fail(message, code) {
-  console.error(`gatehouse: ${message}`);
-  process.exit(code);
+async function prepare() {
+  // A production image holds dist/ and nothing to build it from
+  if (!existsSync(at('src')) || (isBuilt() && isInstalled())) return;
+  await lock();
+  // Another process may have done the work while this one waited
+  if (!isInstalled()) install();
+  if (isBuilt()) return;
+  console.log('gatehouse: building');
+  await build();
 }
 
 checkNode();
-// A production image holds dist/ and nothing to build it from.
-if (existsSync(at('src')) && !isPrepared()) await underLock(prepare);
+prepare();
