@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { startApp } from './support/app.ts';
 import {
   anyText,
   type Body,
@@ -10,9 +11,8 @@ import {
   notUnicode,
   operations,
   withNul,
-} from './http/arbitrary-input.ts';
-import { refused, refusedFields } from './http/refused.ts';
-import { startApp } from './support/app.ts';
+} from './support/arbitrary-input.ts';
+import { refused, refusedFields } from './support/refused.ts';
 
 t.test('no input gets past its schema or through to a defect', async (t) => {
   const { post, database, ...gatehouse } = await startApp(t);

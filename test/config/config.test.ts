@@ -4,7 +4,7 @@ import t from 'tap';
 import { completeConfig, readDatabaseUrl, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/schema.ts';
 import { listOf } from '../../src/config/schema.ts';
-import { problemsOf, read } from './read.ts';
+import { problemsOf, read } from '../support/settings.ts';
 
 const defaults = {
   NODE_ENV: 'development',

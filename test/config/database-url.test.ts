@@ -2,7 +2,7 @@ import pg from 'pg';
 import t from 'tap';
 import { databaseUrl } from '../../src/config/config.ts';
 import { createDatabase } from '../support/database.ts';
-import { problemsOf, read } from './read.ts';
+import { problemsOf, read } from '../support/settings.ts';
 
 t.test('the DB_ settings', async (t) => {
   const all = { DB_HOST: 'h', DB_NAME: 'n', DB_USER: 'u', DB_PASSWORD: 'p' };

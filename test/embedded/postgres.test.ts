@@ -20,7 +20,7 @@ import { EmbeddedPostgresError } from '../../src/embedded/error.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { isAlive, waitUntil } from '../../src/embedded/process.ts';
 
-const holder = fileURLToPath(new URL('holder.ts', import.meta.url));
+const holder = fileURLToPath(new URL('../support/embedded-holder.ts', import.meta.url));
 
 function folder(t: Test): string {
   const made = mkdtempSync(path.join(tmpdir(), 'gatehouse-embedded-'));

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
+import { type Forgery, forge } from '../support/access-tokens.ts';
 import { type Answer, secrets, startApp, type TestApp } from '../support/app.ts';
-import { arrive, bearer } from '../support/people.ts';
-import { type Forgery, forge } from './access-tokens.ts';
-import { exchange, listen } from './raw-client.ts';
-import { refused } from './refused.ts';
+import { bearer, registerAndLogIn } from '../support/people.ts';
+import { exchange, listen } from '../support/raw-client.ts';
+import { refused } from '../support/refused.ts';
 
 const none = 'Bearer realm="gatehouse"';
 const invalid = 'Bearer realm="gatehouse", error="invalid_token"';
@@ -14,7 +14,7 @@ t.test('bearer tokens', async (t) => {
   const gatehouse = await startApp(t);
   const { get } = gatehouse;
   const port = await listen(gatehouse);
-  const [ada, eve] = [await arrive(gatehouse), await arrive(gatehouse)];
+  const [ada, eve] = [await registerAndLogIn(gatehouse), await registerAndLogIn(gatehouse)];
   const [adasSession, evesSession] = [await sessionOf(ada.userId), await sessionOf(eve.userId)];
   const adas = { userId: ada.userId, sessionId: adasSession };
   const statements = countStatements(gatehouse);

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import t from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
 import { type Answer, secrets, startApp } from '../support/app.ts';
-import { arrive, bearer, newPerson } from '../support/people.ts';
-import { refused } from './refused.ts';
+import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
+import { refused } from '../support/refused.ts';
 
 const login = '/api/v1/auth/login';
 const registerUser = '/api/v1/register-user';
@@ -21,7 +21,7 @@ t.test('each code of an operation can be met, and is documented there', async (t
   const gatehouse = await startApp(t, { env: { REFRESH_GRACE_SECONDS: '0' } });
   const { post, get, database, app, hasher } = gatehouse;
   const { paths } = (await app.inject({ url: '/openapi.json' })).json();
-  const { userId, accessToken, ...person } = await arrive(gatehouse);
+  const { userId, accessToken, ...person } = await registerAndLogIn(gatehouse);
   const { email, password } = person;
   const refresh = (refresh_token: string) => post(refreshToken, { refresh_token });
 

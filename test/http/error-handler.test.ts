@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive, bearer, newPerson } from '../support/people.ts';
-import { refused } from './refused.ts';
+import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
+import { refused } from '../support/refused.ts';
 
 const secret = 'SELECT password FROM users -- /srv/secret/path.ts 10.1.2.3';
 
@@ -66,7 +66,7 @@ t.test('whatever a route throws', async (t) => {
 
 t.test('a database that cannot be reached', async (t) => {
   const up = await startApp(t);
-  const person = await arrive(up);
+  const person = await registerAndLogIn(up);
   const url = 'postgres://somebody:hidden-password@127.0.0.1:1/nowhere';
   const { post, get, logLines } = await startApp(t, {
     database: { ...up.database, url },

@@ -1,8 +1,8 @@
 import type { HTTPMethods } from 'fastify';
 import t from 'tap';
 import { type Answer, startApp } from '../support/app.ts';
-import { exchange, listen } from './raw-client.ts';
-import { refused } from './refused.ts';
+import { exchange, listen } from '../support/raw-client.ts';
+import { refused } from '../support/refused.ts';
 
 t.test('paths and methods', async (t) => {
   const gatehouse = await startApp(t);

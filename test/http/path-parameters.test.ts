@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive, bearer } from '../support/people.ts';
-import { check, names } from './arbitrary-input.ts';
-import { refused, refusedFields } from './refused.ts';
+import { check, names } from '../support/arbitrary-input.ts';
+import { bearer, registerAndLogIn } from '../support/people.ts';
+import { refused, refusedFields } from '../support/refused.ts';
 
 t.test('ids', async (t) => {
   const { post, get } = await startApp(t);
-  const { accessToken, userId } = await arrive({ post });
+  const { accessToken, userId } = await registerAndLogIn({ post });
   const read = (id: string) => get(`/auth/user/${id}`, bearer(accessToken));
   t.equal((await read(String(userId))).status, 200);
   t.equal((await read('9007199254740991')).body['error_code'], 'FORBIDDEN');

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
 import { startApp } from '../support/app.ts';
-import { arrive } from '../support/people.ts';
-import { exchange, listen } from './raw-client.ts';
-import { refused } from './refused.ts';
+import { registerAndLogIn } from '../support/people.ts';
+import { exchange, listen } from '../support/raw-client.ts';
+import { refused } from '../support/refused.ts';
 
 const post = 'POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
 
@@ -99,7 +99,7 @@ t.test('a request that was refused for its slowness is not carried out after all
   const gatehouse = await startApp(t);
   gatehouse.app.server.headersTimeout = 200;
   gatehouse.app.server.requestTimeout = 400;
-  const { refreshToken, userId } = await arrive(gatehouse);
+  const { refreshToken, userId } = await registerAndLogIn(gatehouse);
   const body = JSON.stringify({ refresh_token: refreshToken });
   const socket = connect({ host: '127.0.0.1', port: await listen(gatehouse), allowHalfOpen: true });
   socket.on('error', () => {});

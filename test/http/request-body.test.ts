@@ -1,8 +1,8 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
 import { newPerson } from '../support/people.ts';
-import { exchange, listen } from './raw-client.ts';
-import { refused, refusedFields } from './refused.ts';
+import { exchange, listen } from '../support/raw-client.ts';
+import { refused, refusedFields } from '../support/refused.ts';
 
 const url = '/api/v1/register-user';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Answer, secrets, startApp } from '../support/app.ts';
-import { arrive, bearer, newPerson } from '../support/people.ts';
-import { exchange, listen } from './raw-client.ts';
+import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
+import { exchange, listen } from '../support/raw-client.ts';
 
 const password = 'correct horse battery staple';
 const wrongPassword = 'incorrect horse battery staple';
@@ -9,7 +9,7 @@ const wrongPassword = 'incorrect horse battery staple';
 t.test('the log line of a request', async (t) => {
   const gatehouse = await startApp(t);
   const { get, post, logLines } = gatehouse;
-  const person = await arrive(gatehouse);
+  const person = await registerAndLogIn(gatehouse);
 
   /** The lines about one answer, at the level that production logs. */
   const linesOf = ({ headers }: Answer) =>
@@ -68,7 +68,7 @@ t.test('the log line of a request', async (t) => {
 t.test('no secret reaches the log, at any level', async (t) => {
   const gatehouse = await startApp(t, { env: { REFRESH_GRACE_SECONDS: '0' } });
   const { get, post, logLines, database } = gatehouse;
-  const { email, ...person } = await arrive(gatehouse, { password });
+  const { email, ...person } = await registerAndLogIn(gatehouse, { password });
   const mentioned = [
     password,
     wrongPassword,

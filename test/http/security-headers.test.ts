@@ -1,6 +1,6 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { refused } from './refused.ts';
+import { refused } from '../support/refused.ts';
 
 const everywhere = {
   'x-content-type-options': 'nosniff',

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import { startApp } from '../support/app.ts';
+import { blank, check, someone, text } from '../support/arbitrary-input.ts';
 import { newPerson } from '../support/people.ts';
-import { blank, check, someone, text } from './arbitrary-input.ts';
 
 t.test('valid text is stored and returned unchanged', async (t) => {
   const { post, database } = await startApp(t);

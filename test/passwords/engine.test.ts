@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { loadEngine } from '../../src/passwords/engine.ts';
 import { encodeSalt } from '../../src/passwords/hash-format.ts';
-import { passlibVectors } from './vectors.ts';
+import { passlibVectors } from '../support/passlib-vectors.ts';
 
 const bcryptjs = await loadEngine('bcryptjs');
 // An optional dependency: where it is missing its tests are skipped, visibly.

@@ -9,7 +9,7 @@ import {
   parseStoredHash,
   type StoredHash,
 } from '../../src/passwords/hash-format.ts';
-import { passlibVectors } from './vectors.ts';
+import { passlibVectors } from '../support/passlib-vectors.ts';
 
 function parse(stored: string): StoredHash {
   const hash = parseStoredHash(stored);

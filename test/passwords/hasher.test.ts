@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { type EngineName, loadEngine } from '../../src/passwords/engine.ts';
 import { formFor } from '../../src/passwords/hash-format.ts';
 import { type PasswordHasherOptions, startPasswordHasher } from '../../src/passwords/hasher.ts';
-import { passlibVectors } from './vectors.ts';
+import { passlibVectors } from '../support/passlib-vectors.ts';
 
 const hasNative = await loadEngine('native').then(
   () => true,

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
-import { createLegacyTables } from '../storage/legacy.ts';
 import { createDatabase } from '../support/database.ts';
-import { freePort, production, ready, run } from './gatehouse.ts';
+import { freePort, production, ready, run } from '../support/gatehouse-process.ts';
+import { createLegacyTables } from '../support/legacy.ts';
 
 /** The URL of a database that does not exist yet; gone with the test. */
 async function unborn(t: Parameters<typeof createDatabase>[0], name: string): Promise<string> {

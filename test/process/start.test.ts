@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { createDatabase } from '../support/database.ts';
+import { dist, emptyFolder, freePort, post, production, ready, run } from '../support/gatehouse-process.ts';
 import { bearer, newPerson } from '../support/people.ts';
-import { dist, emptyFolder, freePort, post, production, ready, run } from './gatehouse.ts';
 
 t.test('production with nothing set names all that is missing, once, and does nothing else', async (t) => {
   const gatehouse = run(t, 'server.js', { env: { NODE_ENV: 'production', BCRYPT_COST: '4', PORT: 'http' } });

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { createLegacyTables } from '../storage/legacy.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { freePort, type Gatehouse, post, production, ready, run } from '../support/gatehouse-process.ts';
+import { createLegacyTables } from '../support/legacy.ts';
 import { newPerson } from '../support/people.ts';
-import { freePort, type Gatehouse, post, production, ready, run } from './gatehouse.ts';
 
 async function startService(
   t: Parameters<typeof createDatabase>[0],

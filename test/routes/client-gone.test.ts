@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive, newPerson } from '../support/people.ts';
+import { newPerson, registerAndLogIn } from '../support/people.ts';
 
 t.test('a client that goes away takes its password out of the queue', async (t) => {
   const { app, hasher, database, post, logLines } = await startApp(t, {
@@ -10,7 +10,7 @@ t.test('a client that goes away takes its password out of the queue', async (t) 
   });
   await app.listen({ port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  const someone = await arrive({ post });
+  const someone = await registerAndLogIn({ post });
   const clients = new AbortController();
   const call = (path: string, body: object) =>
     fetch(`http://127.0.0.1:${port}${path}`, {

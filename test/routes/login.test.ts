@@ -1,7 +1,7 @@
 import bcrypt from 'bcryptjs';
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive, bearer, newPerson } from '../support/people.ts';
+import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
 
 function claimsOf(token: unknown): { header: Record<string, unknown>; payload: Record<string, unknown> } {
   const [header = '', payload = ''] = String(token).split('.');
@@ -21,7 +21,7 @@ t.test('logging in', async (t) => {
 
   for (const url of ['/auth/user/verify', '/api/v1/auth/login']) {
     t.test(`POST ${url}`, async (t) => {
-      const person = await arrive(gatehouse);
+      const person = await registerAndLogIn(gatehouse);
       await database.client.query('DELETE FROM refreshaccesstokens');
 
       t.test('opens one session and answers with its tokens', async (t) => {
@@ -81,7 +81,7 @@ t.test('logging in', async (t) => {
   t.test('a password is compared whole, beyond the 72 bytes of bcrypt', async (t) => {
     for (const length of [71, 72, 73, 128]) {
       const password = 'é'.repeat(10) + 'x'.repeat(length - 10);
-      const person = await arrive(gatehouse, { password });
+      const person = await registerAndLogIn(gatehouse, { password });
       const attempt = async (given: string) =>
         (await post('/api/v1/auth/login', { email: person.email, password: given })).status;
       t.equal(await attempt(password), 200, `${length} characters`);
@@ -92,15 +92,15 @@ t.test('logging in', async (t) => {
   });
 
   t.test('the same password typed on another keyboard matches', async (t) => {
-    const person = await arrive(gatehouse, { password: 'grüezi mitenand' });
+    const person = await registerAndLogIn(gatehouse, { password: 'grüezi mitenand' });
     for (const password of ['gru\u0308ezi mitenand', 'grüezi\u00a0mitenand']) {
       t.equal((await post('/api/v1/auth/login', { email: person.email, password })).status, 200);
     }
   });
 
   t.test('the tokens of a login speak for that user alone', async (t) => {
-    const ada = await arrive(gatehouse);
-    const eve = await arrive(gatehouse);
+    const ada = await registerAndLogIn(gatehouse);
+    const eve = await registerAndLogIn(gatehouse);
     const { body } = await get('/api/v1/me', bearer(eve.accessToken));
     t.equal(body['user_id'], eve.userId);
     t.not(body['user_id'], ada.userId);
@@ -164,7 +164,7 @@ t.test('hashes of older programs', async (t) => {
 t.test('a password that is changed during the login opens no session', async (t) => {
   const gatehouse = await startApp(t, { env: { BCRYPT_COST: '8' } });
   const { post, database } = gatehouse;
-  const person = await arrive(gatehouse);
+  const person = await registerAndLogIn(gatehouse);
   await database.client.query('DELETE FROM refreshaccesstokens');
   await database.client.query('BEGIN');
   await database.client.query('UPDATE users SET password = $2 WHERE user_id = $1', [

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive, bearer } from '../support/people.ts';
+import { bearer, registerAndLogIn } from '../support/people.ts';
 
 t.test('GET /api/v1/me', async (t) => {
   const gatehouse = await startApp(t);
-  const person = await arrive(gatehouse, { about: 'Countess' });
+  const person = await registerAndLogIn(gatehouse, { about: 'Countess' });
 
   t.test('returns the user the token belongs to, and nothing of the password', async (t) => {
     const { status, body, headers } = await gatehouse.get('/api/v1/me', bearer(person.accessToken));
@@ -29,7 +29,7 @@ t.test('GET /api/v1/me', async (t) => {
   });
 
   t.test('refuses as soon as the session is gone', async (t) => {
-    const { accessToken, userId } = await arrive(gatehouse);
+    const { accessToken, userId } = await registerAndLogIn(gatehouse);
     await gatehouse.database.client.query('DELETE FROM refreshaccesstokens WHERE user_id = $1', [userId]);
     const { status, body, headers } = await gatehouse.get('/api/v1/me', bearer(accessToken));
     t.equal(status, 401);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { startApp, type TestApp } from '../support/app.ts';
-import { arrive, bearer, logIn } from '../support/people.ts';
+import { bearer, logIn, registerAndLogIn } from '../support/people.ts';
 
 const url = '/api/v1/auth/refresh-token';
 
@@ -21,7 +21,7 @@ t.test('refreshing', async (t) => {
   const refresh = (token: unknown) => post(url, { refresh_token: token });
 
   t.test('gives the next tokens of the same session, in the same row', async (t) => {
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const [before] = await sessionsOf(person.userId);
     const { status, body, headers } = await refresh(person.refreshToken);
     t.equal(status, 200);
@@ -38,7 +38,7 @@ t.test('refreshing', async (t) => {
   });
 
   t.test('repeated at once gives the same refresh token again, which then works', async (t) => {
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const first = await refresh(person.refreshToken);
     const again = await refresh(person.refreshToken);
     t.equal(again.status, 200);
@@ -50,7 +50,7 @@ t.test('refreshing', async (t) => {
 
   t.test('of 64 at once on two replicas, one rotates and all get the same', async (t) => {
     const other = await startApp(t, { database, hasher: gatehouse.hasher });
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const answers = await Promise.all(
       Array.from({ length: 64 }, (_, i) =>
         (i % 2 ? other : gatehouse).post(url, { refresh_token: person.refreshToken }),
@@ -62,7 +62,7 @@ t.test('refreshing', async (t) => {
   });
 
   t.test('with a token from before the grace ends that session and only that', async (t) => {
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const elsewhere = await logIn(gatehouse, person);
     const next = await refresh(person.refreshToken);
     await age(gatehouse, person.userId, '11 seconds');
@@ -84,7 +84,7 @@ t.test('refreshing', async (t) => {
   });
 
   t.test('with a token two generations back ends the session, however soon', async (t) => {
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const second = await refresh(person.refreshToken);
     await refresh(second.body['refresh_token']);
     t.equal((await refresh(person.refreshToken)).body['error_code'], 'REFRESH_TOKEN_REUSED');
@@ -92,12 +92,12 @@ t.test('refreshing', async (t) => {
   });
 
   t.test('ends with the idle limit and with the session, whichever comes first', async (t) => {
-    const idle = await arrive(gatehouse);
+    const idle = await registerAndLogIn(gatehouse);
     await age(gatehouse, idle.userId, '14 days');
     t.equal((await refresh(idle.refreshToken)).body['error_code'], 'SESSION_ENDED');
     t.equal((await get('/api/v1/me', bearer(idle.accessToken))).body['error_code'], 'SESSION_ENDED');
 
-    const old = await arrive(gatehouse);
+    const old = await registerAndLogIn(gatehouse);
     await database.client.query(
       "UPDATE refreshaccesstokens SET expires_at = now() + interval '1 hour' WHERE user_id = $1",
       [old.userId],
@@ -117,7 +117,7 @@ t.test('refreshing', async (t) => {
   });
 
   t.test('refuses what is no refresh token', async (t) => {
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const [header, payload, signature = ''] = person.refreshToken.split('.');
     const forged = Buffer.from(
       JSON.stringify({ handle: 'A'.repeat(43), generation: 1, iat: 0, exp: 9_999_999_999 }),
@@ -139,7 +139,7 @@ t.test('refreshing', async (t) => {
   });
 
   t.test('what is stored is the hash of the handle', async (t) => {
-    const person = await arrive(gatehouse);
+    const person = await registerAndLogIn(gatehouse);
     const { handle } = JSON.parse(
       Buffer.from(person.refreshToken.split('.')[1] ?? '', 'base64url').toString(),
     );
@@ -150,7 +150,7 @@ t.test('refreshing', async (t) => {
 
 t.test('without a grace, of 64 at once exactly one succeeds', async (t) => {
   const gatehouse = await startApp(t, { env: { REFRESH_GRACE_SECONDS: '0' } });
-  const person = await arrive(gatehouse);
+  const person = await registerAndLogIn(gatehouse);
   const answers = await Promise.all(
     Array.from({ length: 64 }, () => gatehouse.post(url, { refresh_token: person.refreshToken })),
   );

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive, bearer } from '../support/people.ts';
+import { bearer, registerAndLogIn } from '../support/people.ts';
 
 t.test('GET /auth/user/{user_id}', async (t) => {
   const gatehouse = await startApp(t);
   const { get, database } = gatehouse;
-  const ada = await arrive(gatehouse);
-  const eve = await arrive(gatehouse);
+  const ada = await registerAndLogIn(gatehouse);
+  const eve = await registerAndLogIn(gatehouse);
 
   t.test('returns yourself, as /api/v1/me does', async (t) => {
     const { status, body } = await get(`/auth/user/${ada.userId}`, bearer(ada.accessToken));

@@ -3,8 +3,8 @@ import pg from 'pg';
 import t from 'tap';
 import { MigrationError, migrate, newestMigration } from '../../src/storage/migrate.ts';
 import { createDatabase } from '../support/database.ts';
-import { describeSchema, dump } from './catalogue.ts';
-import { addLegacyUsers, createLegacyTables, createLegacyUsers } from './legacy.ts';
+import { addLegacyUsers, createLegacyTables, createLegacyUsers } from '../support/legacy.ts';
+import { describeSchema, dump } from '../support/schema-dump.ts';
 
 const log = { info: () => {}, warn: () => {} };
 const snapshot = new URL('../../migrations/schema.snapshot', import.meta.url);

@@ -1,10 +1,9 @@
 import pg from 'pg';
 import t from 'tap';
-import { isUnavailable } from '../../src/storage/query.ts';
 import { type Answer, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
-import { arrive, bearer, newPerson } from '../support/people.ts';
-import { startProxy } from './proxy.ts';
+import { startDatabaseProxy } from '../support/database-proxy.ts';
+import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
 
 t.test('a database that is not available for a while', async (t) => {
   const database = await createDatabase(t);
@@ -12,10 +11,10 @@ t.test('a database that is not available for a while', async (t) => {
   const theirs = new URL(database.url);
   theirs.username = role;
   theirs.password = 'first';
-  const proxy = await startProxy(t, theirs.href);
+  const proxy = await startDatabaseProxy(t, theirs.href);
   const gatehouse = await startApp(t, { database: { ...database, url: proxy.url } });
   const { get, post } = gatehouse;
-  const person = await arrive(gatehouse);
+  const person = await registerAndLogIn(gatehouse);
 
   const own = database.client;
   const other = new pg.Client({ connectionString: database.url });
@@ -182,7 +181,7 @@ t.test('a database that is not available for a while', async (t) => {
 
 t.test('a pool with all connections in use', async (t) => {
   const gatehouse = await startApp(t, { env: { DATABASE_POOL_SIZE: '1' } });
-  const person = await arrive(gatehouse);
+  const person = await registerAndLogIn(gatehouse);
   const { client } = gatehouse.database;
   await client.query('BEGIN; SELECT FROM refreshaccesstokens FOR UPDATE');
   const refresh = gatehouse.post('/api/v1/auth/refresh-token', { refresh_token: person.refreshToken });
@@ -193,18 +192,6 @@ t.test('a pool with all connections in use', async (t) => {
   await client.query('COMMIT');
   t.equal((await refresh).status, 200);
   t.equal((await gatehouse.get('/api/v1/me', bearer(person.accessToken))).status, 200);
-});
-
-t.test('isUnavailable', async (t) => {
-  // Both families at once, as localhost may be, make an AggregateError
-  const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
-  t.ok(isUnavailable(new AggregateError([refused, refused])));
-  for (const code of ['23505', '42P01', '22P02', 'ERR_INVALID_ARG_TYPE', 'ENOENT', 'ABC57']) {
-    t.notOk(isUnavailable(Object.assign(new Error('x'), { code })), code);
-  }
-  for (const other of [null, undefined, 'ECONNREFUSED', new Error('x'), new AggregateError([])]) {
-    t.notOk(isUnavailable(other));
-  }
 });
 
 async function createRole(t: Parameters<typeof createDatabase>[0], client: pg.Client): Promise<string> {

@@ -1,15 +1,15 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { arrive } from '../support/people.ts';
+import { registerAndLogIn } from '../support/people.ts';
 
 t.test('a login that a change of the password overtakes opens no session', async (t) => {
   const gatehouse = await startApp(t);
-  const { userId, email, password } = await arrive(gatehouse);
+  const { userId, email, password } = await registerAndLogIn(gatehouse);
   const { client } = gatehouse.database;
   await client.query('DELETE FROM refreshaccesstokens');
   const { rows: other } = await client.query<{ password: string }>(
     'SELECT password FROM users WHERE user_id = $1',
-    [(await arrive(gatehouse)).userId],
+    [(await registerAndLogIn(gatehouse)).userId],
   );
 
   await client.query('BEGIN');
@@ -33,7 +33,7 @@ t.test('a login that a change of the password overtakes opens no session', async
 
 t.test('a login that is overtaken by the deletion of its user opens no session', async (t) => {
   const gatehouse = await startApp(t);
-  const { userId, email, password } = await arrive(gatehouse);
+  const { userId, email, password } = await registerAndLogIn(gatehouse);
   const { client } = gatehouse.database;
   await client.query('BEGIN');
   await client.query('DELETE FROM users WHERE user_id = $1', [userId]);
@@ -47,7 +47,7 @@ t.test('a login that is overtaken by the deletion of its user opens no session',
 t.test('1,000 refreshes stay one row, updated within its page', async (t) => {
   const gatehouse = await startApp(t);
   const { client } = gatehouse.database;
-  let { refreshToken } = await arrive(gatehouse);
+  let { refreshToken } = await registerAndLogIn(gatehouse);
   const refreshes = 1000;
   for (let done = 0; done < refreshes; done++) {
     const { status, body } = await gatehouse.post('/api/v1/auth/refresh-token', {

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
-import { arrive, bearer, logIn, newPerson } from '../support/people.ts';
-import { startProxy } from './proxy.ts';
+import { startDatabaseProxy } from '../support/database-proxy.ts';
+import { bearer, logIn, newPerson, registerAndLogIn } from '../support/people.ts';
 
 t.test('what a request costs the database', async (t) => {
   const database = await createDatabase(t);
-  const proxy = await startProxy(t, database.url);
+  const proxy = await startDatabaseProxy(t, database.url);
   const gatehouse = await startApp(t, { database: { ...database, url: proxy.url } });
   const { post, get } = gatehouse;
 
@@ -84,7 +84,7 @@ t.test('what a request costs the database', async (t) => {
   );
 
   await t.test('a request parses nothing that its connection has prepared before', async (t) => {
-    const { accessToken } = await arrive(gatehouse);
+    const { accessToken } = await registerAndLogIn(gatehouse);
     await get('/api/v1/me', bearer(accessToken));
     proxy.messages.length = 0;
     await get('/api/v1/me', bearer(accessToken));

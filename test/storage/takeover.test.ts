@@ -4,8 +4,8 @@ import { normaliseEmail } from '../../src/accounts/email.ts';
 import { migrate } from '../../src/storage/migrate.ts';
 import { startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
+import { addLegacyUsers, createLegacyTables } from '../support/legacy.ts';
 import { bearer, newPerson } from '../support/people.ts';
-import { addLegacyUsers, createLegacyTables } from './legacy.ts';
 
 const log = { info: () => {}, warn: () => {} };
 

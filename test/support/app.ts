@@ -5,8 +5,8 @@ import { buildApp } from '../../src/app.ts';
 import { type Config, completeConfig, readSettings } from '../../src/config/config.ts';
 import type { Lifecycle } from '../../src/http/health.ts';
 import { errorSerializer } from '../../src/observability/logger.ts';
-import { loadBlocklist } from '../../src/passwords/blocklist.ts';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
+import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 
 export interface TestApp {
@@ -15,7 +15,7 @@ export interface TestApp {
   database: TestDatabase;
   hasher: PasswordHasher;
   lifecycle: Lifecycle;
-  /** Every line the service has logged. */
+  /** Every line the service has logged, parsed. */
   logLines: Record<string, unknown>[];
   post(url: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(url: string, headers?: Record<string, string>): Promise<Answer>;
@@ -24,7 +24,7 @@ export interface TestApp {
 export interface Answer {
   status: number;
   headers: Record<string, string | string[] | number | undefined>;
-  /** The parsed JSON; undefined when the response is something else. */
+  /** The parsed JSON; empty when the response is something else. */
   body: Record<string, unknown>;
 }
 
@@ -36,13 +36,13 @@ export const secrets = {
 export interface TestAppOptions {
   /** Settings by their environment names. */
   env?: Record<string, string>;
-  /** For several replicas on one database, or for one that is not as the migrations leave it. */
+  /** To run several replicas on one database, or to prepare it first. */
   database?: TestDatabase;
-  /** Another app's hasher, as starting one takes time. */
+  /** Another app's, to save starting one. */
   hasher?: PasswordHasher;
 }
 
-/** The real service on a database of its own, with cheap hashes; closed with the test. */
+/** Starts the real service with cheap hashes, by default on a database of its own. Closed with the test. */
 export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createDatabase(t));
   const settings = readSettings(
@@ -61,11 +61,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     logger,
     hasher,
     lifecycle,
-    passwordPolicy: {
-      minLength: config.PASSWORD_MIN_LENGTH,
-      maxLength: config.PASSWORD_MAX_LENGTH,
-      blocklist: await loadBlocklist(),
-    },
+    passwordPolicy: await loadPasswordPolicy(config),
   });
   t.teardown(() => app.close());
   const send = async (request: InjectOptions) => answerOf(await app.inject(request));

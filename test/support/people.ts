@@ -28,7 +28,7 @@ export interface LoggedInPerson extends Person {
 }
 
 /** Registers someone and logs them in, over HTTP. */
-export async function arrive(
+export async function registerAndLogIn(
   { post }: Pick<TestApp, 'post'>,
   known: Partial<Person> = {},
 ): Promise<LoggedInPerson> {

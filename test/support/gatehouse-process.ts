@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { secrets } from '../support/app.ts';
+import { secrets } from './app.ts';
 
 export const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import { type ErrorCode, errorCatalogue } from '../../src/errors.ts';
-import type { Answer } from '../support/app.ts';
+import type { Answer } from './app.ts';
 
 /** Asserts that this is the envelope of that code, whole and with nothing beside it. */
 export function refused(t: Test, answer: Answer, code: ErrorCode): void {

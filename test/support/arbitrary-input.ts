@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Answer } from '../support/app.ts';
-import { newPerson } from '../support/people.ts';
+import type { Answer } from './app.ts';
+import { newPerson } from './people.ts';
 import { refusedFields } from './refused.ts';
 
 export type Body = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { secrets } from '../support/app.ts';
+import { secrets } from './app.ts';
 
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 

@@ -1,5 +1,5 @@
 import { type AddressInfo, connect } from 'node:net';
-import type { Answer, TestApp } from '../support/app.ts';
+import type { Answer, TestApp } from './app.ts';
 
 export interface RawAnswer extends Answer {
   /** The server closed the connection, rather than this client for lack of patience. */
