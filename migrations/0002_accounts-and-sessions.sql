@@ -8,9 +8,9 @@ DO $$
 BEGIN
   EXECUTE format(
     'CREATE FUNCTION pg_temp.normalised(email text) RETURNS text LANGUAGE sql IMMUTABLE AS %L',
-    'SELECT lower(normalize(email, NFC)'
+    'SELECT normalize(lower(normalize(email, NFC)'
       || coalesce((SELECT ' COLLATE "und-x-icu"' FROM pg_collation WHERE collname = 'und-x-icu' LIMIT 1), '')
-      || ')'
+      || '), NFC)'
   );
 END
 $$;
@@ -54,6 +54,7 @@ BEGIN
     WHERE plain.indrelid IN ('users'::regclass, 'refreshaccesstokens'::regclass)
       AND NOT plain.indisunique AND plain.indnatts = 1 AND key.indnatts = 1
       AND plain.indkey[0] <> 0 AND plain.indpred IS NULL AND key.indpred IS NULL
+      AND plain.indclass[0] = key.indclass[0] AND plain.indcollation[0] = key.indcollation[0]
   LOOP
     EXECUTE format('DROP INDEX %s', redundant);
   END LOOP;
@@ -82,12 +83,16 @@ BEGIN
   FOR key IN
     SELECT * FROM (VALUES ('users', 'user_id'), ('refreshaccesstokens', 'tokenid')) AS keys (tbl, col)
   LOOP
-    SELECT refobjid::regclass INTO STRICT old_sequence
+    SELECT refobjid::regclass INTO old_sequence
     FROM pg_attrdef
     JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
     JOIN pg_depend ON classid = 'pg_attrdef'::regclass AND objid = pg_attrdef.oid
     JOIN pg_class ON refclassid = 'pg_class'::regclass AND pg_class.oid = refobjid AND relkind = 'S'
     WHERE adrelid = key.tbl::regclass AND attname = key.col;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION '%.% does not take its values from a sequence', key.tbl, key.col
+        USING HINT = 'Give it the default nextval(…) that the Python program gave it, then start again. Nothing has been changed.';
+    END IF;
     EXECUTE format('SELECT greatest((SELECT max(%I) FROM %I), (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM %s))',
       key.col, key.tbl, old_sequence) INTO last_id;
     EXECUTE format('ALTER TABLE %I ALTER COLUMN %I DROP DEFAULT', key.tbl, key.col);

@@ -10,7 +10,7 @@ import type { Lifecycle } from './http/health.ts';
 import { createLogger, flushLog } from './observability/logger.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
-import { explainStartFailure } from './start-failure.ts';
+import { explainStartFailure, ListenError } from './start-failure.ts';
 import { prepareDatabase } from './storage/prepare-database.ts';
 
 // How long closing may take after the shutdown delay
@@ -56,6 +56,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   for (const note of notes) logger.warn(note);
   const config = completeConfig(settings, found);
 
+  const passwordPolicy = await loadPasswordPolicy(config);
   await prepareDatabase(config.DATABASE_URL, { log: logger, signal: stopping.signal });
   stopping.signal.throwIfAborted();
   const hasher = await startPasswordHasher({
@@ -66,15 +67,12 @@ async function start(settings: Settings, service: Service): Promise<void> {
   });
   opened.push(() => hasher.close());
   stopping.signal.throwIfAborted();
-  const app = await buildApp(config, {
-    logger,
-    hasher,
-    lifecycle,
-    passwordPolicy: await loadPasswordPolicy(config),
-  });
+  const app = await buildApp(config, { logger, hasher, lifecycle, passwordPolicy });
   opened.push(() => closeApp(app));
 
-  await app.listen({ host: config.HOST, port: config.PORT });
+  await app.listen({ host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+    throw new ListenError(config, error);
+  });
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
   if (config.NODE_ENV !== 'production') process.stdout.write(welcome(config));

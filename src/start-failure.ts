@@ -1,38 +1,42 @@
+import type { Config } from './config/config.ts';
 import { StartError } from './errors.ts';
-import { isUnavailable } from './storage/database-error.ts';
+import { errorCode, isUnavailable } from './storage/database-error.ts';
 
 /** Why the process could not start, for the person who started it: a sentence where the cause is known, else the stack. */
 export function explainStartFailure(error: unknown): string {
   if (!(error instanceof Error)) return `Gatehouse could not start: ${String(error)}`;
-  const { code, syscall, port, address } = error as ListenError;
-  if (syscall === 'listen' || syscall === 'bind')
-    return `Gatehouse cannot listen: ${listening(code, port, address, error)}`;
   if (error instanceof StartError) return error.message;
-  if (isUnavailable(error)) {
+  const state = errorCode(error) ?? '';
+  if (isUnavailable(error) || certificateCodes.test(state)) {
     return `The database cannot be reached: ${messageOf(error)}. Check DATABASE_URL or the DB_ settings.`;
   }
-  if (/^[0-9A-Z]{5}$/.test(String(code))) return `The database refused: ${error.message} (SQLSTATE ${code})`;
+  if (/^[0-9A-Z]{5}$/.test(state)) return `The database refused: ${error.message} (SQLSTATE ${state})`;
   return `Gatehouse could not start: ${error.stack ?? error.message}`;
 }
 
-type ListenError = NodeJS.ErrnoException & { port?: number; address?: string };
-
-function listening(
-  code: string | undefined,
-  port: number | undefined,
-  address: string | undefined,
-  error: Error,
-): string {
-  if (code === 'EADDRINUSE') return `port ${port} is taken. Stop what uses it, or set PORT to another.`;
-  if (code === 'EACCES') return `port ${port} may not be used by this user. Set PORT to 1024 or more.`;
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return `${address ?? 'the host'} is no address of this machine. Set HOST to another.`;
-  return error.message;
-}
+const certificateCodes = /CERT|SIGNATURE/;
 
 /** A host with several addresses fails once for each, and the whole then has no message. */
 function messageOf(error: Error): string {
   return error instanceof AggregateError
     ? error.errors.map((each) => each.message).join(', ')
     : error.message;
+}
+
+/** HOST and PORT cannot be listened on. */
+export class ListenError extends StartError {
+  override readonly name = 'ListenError';
+
+  constructor({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>, cause: unknown) {
+    super(`Gatehouse cannot listen: ${explain(errorCode(cause), HOST, PORT) ?? String(cause)}`, { cause });
+  }
+}
+
+function explain(code: string | undefined, host: string, port: number): string | undefined {
+  if (code === 'EADDRINUSE') return `port ${port} is taken. Stop what uses it, or set PORT to another.`;
+  if (code === 'EACCES') return `port ${port} may not be used by this user. Set PORT to 1024 or more.`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return `${host} is no address of this machine. Set HOST to another.`;
+  }
+  return undefined;
 }

@@ -13,7 +13,8 @@ const maxLabel = 63;
 
 /** The form emails are stored and compared in. Mailbox names that differ only by case are taken for the same. */
 export function normaliseEmail(email: string): string {
-  return email.normalize('NFC').toLowerCase();
+  // Lower case may leave NFC
+  return email.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
 /** True for an address of the form that mail can be sent to. */

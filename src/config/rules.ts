@@ -6,7 +6,8 @@ import { listOf, type Settings } from './schema.ts';
 /** The database is named by a URL or by all of the DB_ settings, or not at all. */
 export function databaseProblems(settings: Settings): string[] {
   if (settings.DATABASE_URL !== undefined) {
-    return URL.canParse(settings.DATABASE_URL) ? [] : ['DATABASE_URL is not a valid URL'];
+    if (!URL.canParse(settings.DATABASE_URL)) return ['DATABASE_URL is not a valid URL'];
+    return new URL(settings.DATABASE_URL).pathname.length > 1 ? [] : ['DATABASE_URL names no database'];
   }
   const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;
   // No URL that the driver reads can carry them
@@ -57,11 +58,14 @@ export function passwordProblems({ PASSWORD_MIN_LENGTH, PASSWORD_MAX_LENGTH }: S
     : [];
 }
 
+/** Not of length 0 either: that would believe everybody. */
 function isNetwork(range: string): boolean {
   const [address = '', prefix, ...rest] = range.split('/');
   const version = isIP(address);
   if (version === 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+  return (
+    prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+  );
 }
 
 export const missingDatabase = 'DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing';

@@ -39,7 +39,7 @@ export const settingsSchema = Type.Object({
     minimum: 1,
     maximum: 500,
     default: 10,
-    description: 'Maximum connections of one process',
+    description: 'Maximum connections in the pool of one process',
   }),
   SECRET_KEY: Type.Optional(
     Type.String({ description: 'Signs access tokens; 32 random bytes or more (48 for HS384, 64 for HS512)' }),
@@ -56,7 +56,7 @@ export const settingsSchema = Type.Object({
   TOKEN_ISSUER: Type.String({
     minLength: 1,
     default: 'gatehouse',
-    description: 'The iss claim of every token',
+    description: 'The iss claim of access tokens',
   }),
   TOKEN_AUDIENCE: Type.String({
     minLength: 1,
@@ -75,7 +75,8 @@ export const settingsSchema = Type.Object({
     minimum: 0,
     maximum: 300,
     default: 10,
-    description: 'Seconds in which a refresh may be repeated and gets the same answer; 0 turns this off',
+    description:
+      'Seconds in which a refresh may be repeated and gets the same refresh token; 0 turns this off',
   }),
   BCRYPT_COST: Type.Integer({
     minimum: 4,

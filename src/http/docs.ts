@@ -45,7 +45,8 @@ export default async function docs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: pageCsp,
-    uiConfig: { validatorUrl: null, persistAuthorization: true },
+    uiConfig: { validatorUrl: null },
+    theme: { title: 'Gatehouse' },
   });
 
   app.get('/redoc', { schema: { hide: true } }, (_request, reply) =>

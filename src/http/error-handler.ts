@@ -31,7 +31,11 @@ export default fp(
 
 export function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): void {
   reply.errorCode = error.code;
-  request.log[severity(error)]({ err: error.cause ?? error, error_code: error.code }, error.detail);
+  const { cause } = error;
+  request.log[severity(error)](
+    { ...(cause !== undefined && { err: cause }), error_code: error.code },
+    error.detail,
+  );
 
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
   if (error.allow !== undefined) reply.header('allow', error.allow.join(', '));
@@ -39,13 +43,25 @@ export function sendError(error: ApiError, request: FastifyRequest, reply: Fasti
   reply.code(error.statusCode).type('application/json').send(envelope(error));
 }
 
+// Worth a look, but what the service is built to do
+const expected: ErrorCode[] = ['PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN', 'REFRESH_TOKEN_REUSED'];
+
 function severity({ statusCode, code }: ApiError): 'error' | 'warn' | 'debug' {
-  if (statusCode >= 500) return 'error';
-  return code === 'REFRESH_TOKEN_REUSED' ? 'warn' : 'debug';
+  if (expected.includes(code)) return 'warn';
+  return statusCode >= 500 ? 'error' : 'debug';
 }
 
+// A small request must not get a large answer
+const maxFieldErrors = 20;
+const maxFieldLength = 100;
+
 export function envelope({ detail, code, errors }: ApiError): ErrorEnvelope {
-  return { detail, error_code: code, ...(errors && { errors }) };
+  if (!errors) return { detail, error_code: code };
+  const shown = errors.slice(0, maxFieldErrors).map(({ field, message }) => ({
+    field: field.length > maxFieldLength ? `${field.slice(0, maxFieldLength).toWellFormed()}…` : field,
+    message,
+  }));
+  return { detail, error_code: code, errors: shown };
 }
 
 // RFC 6750 §3.1: a challenge says invalid_token when a token was presented, and nothing when none was
@@ -55,6 +71,9 @@ function challenge(code: ErrorCode): string {
   const realm = 'Bearer realm="gatehouse"';
   return refusedTokens.includes(code) ? `${realm}, error="invalid_token"` : realm;
 }
+
+// What serves files throws errors that have a status alone
+const fileStatuses: Record<number, ErrorCode> = { 412: 'PRECONDITION_FAILED', 416: 'RANGE_NOT_SATISFIABLE' };
 
 const frameworkCodes: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
@@ -72,7 +91,7 @@ export function toApiError(error: unknown): ApiError {
   // What Node emits on a request whose client hangs up within the body, with the status that Fastify gives it
   if (code === 'ECONNRESET' && statusCode === 400)
     return new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' });
-  const known = frameworkCodes[code];
+  const known = frameworkCodes[code] ?? fileStatuses[statusCode ?? 0];
   if (known) return new ApiError(known, { cause: error });
   if (code?.startsWith('FST_') && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ApiError('MALFORMED_REQUEST', { cause: error });

@@ -12,14 +12,18 @@ const userId = Type.Integer({
   description: 'Never changes and is never given to anyone else',
 });
 
-const nullableText = (options: { maxLength?: number; description: string; default?: null }) =>
-  Type.Unsafe<string | null>({ ...Type.String(options), nullable: true });
+const nullableText = (options: {
+  maxLength?: number;
+  pattern?: string;
+  description: string;
+  default?: null;
+}) => Type.Unsafe<string | null>({ ...Type.String(options), nullable: true });
 
 const User = Type.Object(
   {
     user_id: userId,
     name: Type.String({ description: 'Empty when none was given' }),
-    email: Type.String({ format: 'email', description: 'In lower case' }),
+    email: Type.String({ description: 'In lower case' }),
     location: Type.String({ description: 'Empty when none was given' }),
     about: nullableText({ description: 'Null when none was given' }),
     created_at: Type.String({ format: 'date-time' }),
@@ -89,6 +93,7 @@ const NotReady = Type.Object(
 
 /** Text that is required is not blank either. */
 const nonBlank = '\\S';
+const blankOnlyWhenEmpty = `^$|${nonBlank}`;
 const maxTextLength = 200;
 const maxAboutLength = 1000;
 // Longer than any policy allows and than any older program took, so that the policy and the hash decide
@@ -106,13 +111,18 @@ const newPassword = (least: number) =>
     description: `At least ${least} characters, any characters but controls; no common password, not the email or name`,
   });
 const about = Type.Optional(
-  nullableText({ maxLength: maxAboutLength, description: 'Free text', default: null }),
+  nullableText({
+    maxLength: maxAboutLength,
+    pattern: blankOnlyWhenEmpty,
+    description: 'Free text',
+    default: null,
+  }),
 );
 const requiredText = (description: string) =>
   Type.String({ minLength: 1, maxLength: maxTextLength, pattern: nonBlank, description });
 const optionalText = (description: string) =>
   Type.Optional(
-    Type.String({ maxLength: maxTextLength, pattern: `^$|${nonBlank}`, default: '', description }),
+    Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, default: '', description }),
   );
 
 const createUserRequest = (minPasswordLength: number) =>
@@ -139,8 +149,15 @@ const registerUserRequest = (minPasswordLength: number) =>
     { $id: 'RegisterUserRequest', additionalProperties: false },
   );
 
+/** Any text: older programs took emails that nobody may register today, and their users log in all the same. */
+const knownEmail = Type.String({
+  minLength: 1,
+  maxLength: 1000,
+  description: 'Compared without regard to case',
+});
+
 const Credentials = Type.Object(
-  { email, password: Type.String({ minLength: 1, maxLength: maxPasswordLength }) },
+  { email: knownEmail, password: Type.String({ minLength: 1, maxLength: maxPasswordLength }) },
   { $id: 'Credentials', additionalProperties: false },
 );
 

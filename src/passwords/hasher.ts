@@ -59,6 +59,9 @@ export interface PasswordHasherOptions {
   onThreadError?: (error: Error) => void;
 }
 
+/** One odd hash must not slow every refusal down without bound; this is the most that BCRYPT_COST may be. */
+const maxRefusalCost = 16;
+
 /** A cheap warm-up, so that the JIT has compiled bcryptjs before anything is measured. */
 const warmUpCost = 7;
 
@@ -78,6 +81,8 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
   // An 'error' event that nobody listens to would end the process.
   pool.on('error', (error: Error) => options.onThreadError?.(withoutSecrets(error)));
 
+  // The greatest cost met so far: where older hashes cost more than new ones, every refusal takes as long as theirs
+  let refusalCost = options.cost;
   const queue = new HashQueue({ threads, maxWaitMs: options.maxWaitMs, msPerHash });
   const inPool = <T>(task: WorkerTask) => runTask<T>(pool, task);
   return {
@@ -97,8 +102,9 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
       const candidates = prepared === rawPassword ? [prepared] : [prepared, rawPassword];
       const known = stored === null ? null : parseStoredHash(stored);
       const target = known ?? dummy;
-      const hashes = candidates.length * 2 ** Math.max(0, target.cost - options.cost);
-      const task: WorkerTask = { kind: 'verify', candidates, target };
+      refusalCost = Math.max(refusalCost, Math.min(target.cost, maxRefusalCost));
+      const hashes = candidates.length * 2 ** (Math.max(refusalCost, target.cost) - options.cost);
+      const task: WorkerTask = { kind: 'verify', candidates, target, refusalCost };
       const { matched } = await queue.run(hashes, () => inPool<VerifyResult>(task), signal);
       const matches = known !== null && matched !== null;
       return {

@@ -13,6 +13,7 @@ export type PasswordProblemReason =
   | 'too_long'
   | 'malformed_text'
   | 'control_character'
+  | 'blank'
   | 'common'
   | 'contains_email'
   | 'same_as_name';
@@ -73,6 +74,8 @@ export function checkPassword(
   if (controlCharacter.test(prepared)) {
     refuse('control_character', 'must not contain control characters');
   }
+
+  if (prepared.trim() === '') refuse('blank', 'must not be blank');
 
   const folded = prepared.toLowerCase();
   if (policy.blocklist?.has(folded)) refuse('common', 'is one of the passwords that are tried first');

@@ -16,7 +16,7 @@ import type { MeasuredWork } from './hash-queue.ts';
 
 export interface WorkerSetup {
   engine: EngineName;
-  /** The configured cost: what every refusal takes, and the unit that work is counted in. */
+  /** The configured cost: the unit that work is counted in. */
   cost: number;
 }
 
@@ -31,6 +31,8 @@ export interface VerifyTask {
   /** Tried in this order. */
   candidates: readonly string[];
   target: StoredHash;
+  /** What a refusal takes, whatever the cost of the target. */
+  refusalCost: number;
 }
 
 export interface HashResult extends MeasuredWork {
@@ -81,13 +83,16 @@ function verify(engine: BcryptEngine, cost: number, task: VerifyTask): Unmeasure
     hashes += eachHash;
     if (digestMatches(target, output) && input !== null) return { matched: candidate, hashes };
   }
-  for (const _ of candidates) hashes += spendMissingCost(engine, target, cost);
+  for (const _ of candidates) {
+    hashes += spendMissingCost(engine, target, task.refusalCost) * 2 ** (task.refusalCost - cost);
+  }
   return { matched: null, hashes };
 }
 
 /**
- * A hash stored at a lower cost is refused sooner than an unknown email, which would tell that the account
- * exists. So the difference is spent: 2^low + … + 2^(cost - 1) rounds are what 2^low lacks to 2^cost.
+ * A hash stored at a lower cost is refused sooner than one of a higher, which would tell accounts apart, and those
+ * that exist from those that do not. So the difference is spent: 2^low + … + 2^(cost - 1) rounds are what 2^low lacks
+ * to 2^cost. Returns the rounds spent, in hashes of that cost.
  */
 function spendMissingCost(engine: BcryptEngine, target: StoredHash, cost: number): number {
   let hashes = 0;

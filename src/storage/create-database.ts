@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { StartError } from '../errors.ts';
 import { connectionOptions, timeouts } from './connection.ts';
-import { sqlState } from './database-error.ts';
+import { errorCode } from './database-error.ts';
 
 /** The database does not exist, and it could not be created. */
 export class MissingDatabaseError extends StartError {
@@ -22,7 +22,7 @@ export async function createDatabaseIfMissing(databaseUrl: string): Promise<bool
     await withClient(databaseUrl, async () => undefined);
     return false;
   } catch (error) {
-    if (sqlState(error) !== missingDatabase) throw error;
+    if (errorCode(error) !== missingDatabase) throw error;
   }
   // The driver's own reading of the URL, or another database would be created than is connected to
   const { database, user } = new pg.Client({ connectionString: databaseUrl });
@@ -36,7 +36,7 @@ export async function createDatabaseIfMissing(databaseUrl: string): Promise<bool
     );
     return true;
   } catch (error) {
-    if (alreadyThere.includes(sqlState(error) ?? '')) return false;
+    if (alreadyThere.includes(errorCode(error) ?? '')) return false;
     const why = error instanceof Error ? error.message : String(error);
     throw new MissingDatabaseError(
       `The database "${database}" does not exist and could not be created by the role "${user}": ${why}`,

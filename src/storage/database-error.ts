@@ -1,5 +1,5 @@
-/** The SQLSTATE of a Postgres error, or the code of a system error such as ECONNREFUSED; pg gives both as `code`. */
-export function sqlState(error: unknown): string | undefined {
+/** The SQLSTATE of a Postgres error, or the code of a system error such as ECONNREFUSED: both come as `code`. */
+export function errorCode(error: unknown): string | undefined {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
@@ -33,7 +33,7 @@ const driverMessages =
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isUnavailable);
-  const code = sqlState(error);
+  const code = errorCode(error);
   if (code === undefined) return driverMessages.test(error.message);
   return (
     systemCodes.includes(code) ||

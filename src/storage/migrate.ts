@@ -5,7 +5,7 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { StartError } from '../errors.ts';
 import { connectionOptions, timeouts } from './connection.ts';
-import { isUnavailable, sqlState } from './database-error.ts';
+import { errorCode, isUnavailable } from './database-error.ts';
 
 const migrationsDirectory = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -56,7 +56,7 @@ export async function migrate(databaseUrl: string, { log, signal }: MigrationOpt
     try {
       return await migrateOnce(databaseUrl, log);
     } catch (error) {
-      if (!retryableStates.includes(sqlState(error) ?? '')) throw explained(error);
+      if (!retryableStates.includes(errorCode(error) ?? '')) throw explained(error);
       log.warn('waiting for another migration, or for a table that is in use');
       // Everyone who had to queue behind the lock gets a turn
       await sleep(pauseMs);

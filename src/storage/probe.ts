@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { connectionOptions } from './connection.ts';
-import { sqlState } from './database-error.ts';
+import { errorCode } from './database-error.ts';
 import { migrationsTable, newestMigration } from './migrate.ts';
 
 export type DatabaseState = 'ready' | 'database' | 'schema_behind';
@@ -26,14 +26,16 @@ export class DatabaseProbe {
   async ask(): Promise<DatabaseState> {
     try {
       const client = await this.#connected();
-      const { rows } = await client.query(`SELECT FROM ${migrationsTable} WHERE name = $1`, [
-        this.#migration,
-      ]);
-      return rows.length > 0 ? 'ready' : 'schema_behind';
+      const { rows } = await client.query<{ read_only: boolean; migrated: boolean }>(
+        `SELECT current_setting('transaction_read_only')::boolean AS read_only,
+           EXISTS (SELECT FROM ${migrationsTable} WHERE name = $1) AS migrated`,
+        [this.#migration],
+      );
+      if (rows[0]?.read_only) return this.#unreachable();
+      return rows[0]?.migrated ? 'ready' : 'schema_behind';
     } catch (error) {
-      if (sqlState(error) === undefinedTable) return 'schema_behind';
-      this.#drop();
-      return 'database';
+      if (errorCode(error) === undefinedTable) return 'schema_behind';
+      return this.#unreachable();
     }
   }
 
@@ -58,6 +60,12 @@ export class DatabaseProbe {
     this.#client = client;
     await client.connect();
     return client;
+  }
+
+  // A standby, or a server that was demoted: the next time may find the new primary behind the same address
+  #unreachable(): DatabaseState {
+    this.#drop();
+    return 'database';
   }
 
   #drop(): void {

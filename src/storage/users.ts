@@ -72,9 +72,10 @@ export async function selectUserBySession(
       SELECT u.user_id, u.name, u.email, u.location, u.about, u.created_at, u.updated_at
       FROM refreshaccesstokens AS s
       JOIN users AS u ON u.user_id = s.user_id
-      WHERE s.tokenid = $1 AND s.user_id = $2
+      WHERE s.tokenid = $1
         AND s.expires_at > now() AND s.rotated_at + s.idle_seconds * interval '1 second' > now()`,
-    values: [sessionId, userId],
+    values: [sessionId],
   });
-  return row;
+  // Compared here, so that the planner has no index to choose but that of the session
+  return row?.user_id === userId ? row : undefined;
 }
