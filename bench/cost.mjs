@@ -1,5 +1,5 @@
+import { spread } from './report.mjs';
 import { plan } from './settings.mjs';
-import { median, spread } from './statistics.mjs';
 
 /**
  * CPU microseconds per request of Gatehouse and of the bare service, for /api/v1/me and for refresh: the same
@@ -10,14 +10,10 @@ import { median, spread } from './statistics.mjs';
  */
 export async function measureCost({ service, floor, load, sessions, progress }) {
   const { rounds, warmUp, requests } = plan.cost;
-  const current = { sessions };
+  let current = sessions;
   const run = async (server, kind, amount) => {
     const before = await server.cpuMicros();
-    ({ sessions: current.sessions } = await load[kind]({
-      url: server.url,
-      amount,
-      sessions: current.sessions,
-    }));
+    ({ sessions: current } = await load[kind]({ url: server.url, amount, sessions: current }));
     return ((await server.cpuMicros()) - before) / amount;
   };
 
@@ -47,6 +43,5 @@ function compare({ service, floor }) {
     service: spread(service),
     floor: spread(floor),
     ratio: spread(service.map((micros, round) => micros / floor[round])),
-    ratioOfMedians: median(service) / median(floor),
   };
 }

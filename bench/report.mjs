@@ -1,14 +1,17 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { root } from '../scripts/build.mjs';
 import { bars } from './settings.mjs';
 
 const results = new URL('results/', import.meta.url);
 
-/** What is held to a bar: name, value, bar, whether it passes. */
+/** Each figure that has a bar, and whether it passes. */
 export function judge({ costs, storms }) {
-  const atMost = (name, value, bar, unit) => ({ name, value, bar, unit, most: true, passes: value <= bar });
-  const under = (name, value, bar) => ({ name, value, bar, unit: 'ms', most: true, passes: value < bar });
-  const atLeast = (name, value, bar) => ({ name, value, bar, unit: '%', most: false, passes: value >= bar });
+  const atMost = (name, value, bar, unit) => ({ name, value, sign: '≤', bar, unit, passes: value <= bar });
+  const under = (name, value, bar) => ({ name, value, sign: '<', bar, unit: 'ms', passes: value < bar });
+  const atLeast = (name, value, bar) => ({ name, value, sign: '≥', bar, unit: '%', passes: value >= bar });
   const failed = ({ stormy }) => stormy.me.failed + stormy.livez.failed;
   return [
     ...costs.map(({ name, ratio }) =>
@@ -75,10 +78,10 @@ export function render({ machine, costs, storms, verdicts, seconds }) {
     '',
     ...table(
       ['bar', 'measured', 'allowed', ''],
-      verdicts.map(({ name, value, bar, unit, most, passes }) => [
+      verdicts.map(({ name, value, sign, bar, unit, passes }) => [
         name,
         `${Number.isInteger(value) ? value : value.toFixed(2)} ${unit}`.trim(),
-        `${most ? '≤' : '≥'} ${bar} ${unit}`.trim(),
+        `${sign} ${bar} ${unit}`.trim(),
         passes ? 'pass' : 'FAIL',
       ]),
     ),
@@ -105,4 +108,44 @@ function table(head, rows) {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** What the figures were measured on. */
+export async function describeMachine(database) {
+  const { version, fsync, synchronous_commit } = await database.describe();
+  return {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+    postgres: version,
+    durability: `fsync ${fsync}, synchronous_commit ${synchronous_commit}`,
+    commit: commit(),
+    loadAverage: loadavg()[0],
+    date: new Date().toISOString(),
+  };
+}
+
+function commit() {
+  const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+  const head = git('rev-parse', '--short', 'HEAD');
+  if (head.status !== 0) return 'unknown';
+  const changed = git('status', '--porcelain', '--', 'src', 'package-lock.json').stdout !== '';
+  return head.stdout.trim() + (changed ? ' and uncommitted changes' : '');
+}
+
+/** Nearest rank, of sorted numbers. */
+export function quantile(sorted, share) {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+}
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+}
+
+/** The middle of some rounds, and how far they lie apart. */
+export function spread(numbers) {
+  return { median: median(numbers), least: Math.min(...numbers), greatest: Math.max(...numbers) };
 }

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { hashLoop } from './hash-loop.mjs';
-import { defaults, plan } from './settings.mjs';
-import { spread } from './statistics.mjs';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { loadEngine } from '../dist/passwords/engine.js';
+import { spread } from './report.mjs';
+import { defaultOf, plan } from './settings.mjs';
 
 /**
  * A login storm: enough logins at once that the hash threads never rest. How fast /api/v1/me and /livez answer
@@ -28,9 +32,9 @@ export async function measureStorm({ service, load, credentials, sessions, engin
   const measured = [];
   for (let round = 1; round <= rounds; round++) {
     progress(`${engine}: bare hash loop and login storm, round ${round} of ${rounds}`);
-    const bare = await hashLoop({ engine, threads, cost: defaults.bcryptCost, seconds: loopSeconds });
+    const bare = await hashLoop({ engine, threads, cost: defaultOf('BCRYPT_COST'), seconds: loopSeconds });
     const alone = await storm();
-    const probing = probesAfter(settleSeconds, () => probes(stormSeconds));
+    const probing = sleep(settleSeconds * 1000).then(() => probes(stormSeconds));
     const [probed, latencies] = await Promise.all([storm(), probing]);
     measured.push({ bare, alone, probed, latencies });
   }
@@ -64,12 +68,6 @@ function probesOf(service, load, sessions) {
   };
 }
 
-function probesAfter(seconds, probe) {
-  return new Promise((resolve, reject) => {
-    setTimeout(() => probe().then(resolve, reject), seconds * 1000);
-  });
-}
-
 /** The middle of the rounds for the percentiles, the worst for the rest. */
 function merge(rounds) {
   const of = (name) => rounds.map((round) => round[name]);
@@ -83,3 +81,39 @@ function merge(rounds) {
     failed: sum('failed'),
   };
 }
+
+/**
+ * What the machine can hash when it does nothing else: the same engine in a bare loop on as many threads.
+ *
+ * @returns {Promise<number>} hashes per second of all threads together
+ */
+async function hashLoop({ engine, threads, cost, seconds }) {
+  const workers = Array.from(
+    { length: threads },
+    () => new Worker(new URL(import.meta.url), { workerData: { engine, cost, seconds } }),
+  );
+  // All start together, once the last one has warmed up
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  const rates = workers.map((worker) => once(worker, 'message'));
+  for (const worker of workers) worker.postMessage('start');
+  return (await Promise.all(rates)).reduce((sum, [rate]) => sum + rate, 0);
+}
+
+// Any salt costs the same
+const settingAt = (cost) => `$2b$${String(cost).padStart(2, '0')}$abcdefghijklmnopqrstuu`;
+
+async function loop({ engine, cost, seconds }) {
+  const { bcrypt } = await loadEngine(engine);
+  bcrypt('warm up', settingAt(Math.min(cost, 10)));
+  parentPort.postMessage('ready');
+  await once(parentPort, 'message');
+  const began = performance.now();
+  let hashes = 0;
+  do {
+    bcrypt('a password of usual length', settingAt(cost));
+    hashes++;
+  } while (performance.now() - began < seconds * 1000);
+  parentPort.postMessage((hashes * 1000) / (performance.now() - began));
+}
+
+if (!isMainThread) await loop(workerData);

@@ -1,5 +1,5 @@
-// Builds (and installs, if need be), runs the service, and on each change under src/ rebuilds and restarts it. A
-// build that fails leaves the service as it was. Ctrl-C reaches all of it, being sent to the foreground group.
+// Installs and builds as needed, runs the service, and rebuilds and restarts it on each change under src/. When a
+// build fails, the service that runs goes on.
 import { spawn } from 'node:child_process';
 import { watch } from 'node:fs';
 import path from 'node:path';
@@ -31,7 +31,7 @@ function schedule() {
   }, 150);
 }
 
-// The terminal sends SIGINT to the service as well; a second one would make it give up at once.
+// A Ctrl-C reaches the service from the terminal as well, and a second SIGINT would make it give up at once
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, async () => {
     stopping = true;

@@ -5,8 +5,32 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 
-const meter = fileURLToPath(new URL('meter.mjs', import.meta.url));
+/**
+ * Starts Gatehouse as it ships: production, default settings, one log line a request into a file. Only the engine is
+ * chosen, and the pause before it closes, which has nothing to do with its speed.
+ */
+export function startGatehouse({ folder, databaseUrl, secrets, engine = 'auto' }) {
+  return startServer({
+    script: fileURLToPath(new URL('../dist/server.js', import.meta.url)),
+    name: `gatehouse-${engine}`,
+    folder,
+    probe: '/readyz',
+    env: { ...secrets, DATABASE_URL: databaseUrl, PASSWORD_HASH_ENGINE: engine, SHUTDOWN_DELAY_MS: '0' },
+  });
+}
+
+/** Starts the bare service (floor.mjs) that Gatehouse's cost is compared with. */
+export function startFloor({ folder, databaseUrl, secrets }) {
+  return startServer({
+    script: fileURLToPath(new URL('floor.mjs', import.meta.url)),
+    name: 'bare',
+    folder,
+    probe: '/',
+    env: { ...secrets, DATABASE_URL: databaseUrl },
+  });
+}
 
 /**
  * Starts a server in a process of its own and waits until it answers.
@@ -15,24 +39,17 @@ const meter = fileURLToPath(new URL('meter.mjs', import.meta.url));
  *   `folder` takes its stdout and is its working directory, where no .env lies; `probe` is a path that answers 200
  *   once it serves
  */
-export async function startServer({ script, name, folder, probe, env }) {
+async function startServer({ script, name, folder, probe, env }) {
   const port = await freePort();
   const stdout = openSync(path.join(folder, `${name}.log`), 'a');
-  const { PATH, HOME, TMPDIR, LD_LIBRARY_PATH, SystemRoot } = process.env;
-  const child = spawn(process.execPath, ['--import', `file://${meter}`, script], {
+  const { PATH, HOME, TMPDIR } = process.env;
+  const child = spawn(process.execPath, ['--import', import.meta.url, script], {
     cwd: folder,
     stdio: ['ignore', stdout, 'inherit', 'ipc'],
-    env: {
-      ...withoutUndefined({ PATH, HOME, TMPDIR, LD_LIBRARY_PATH, SystemRoot }),
-      NODE_ENV: 'production',
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      ...env,
-    },
+    env: { PATH, HOME, TMPDIR, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...env },
   });
   const url = `http://127.0.0.1:${port}`;
   const server = {
-    name,
     url,
     /** Microseconds of CPU time, user and system, of all threads since the process began. */
     async cpuMicros() {
@@ -52,7 +69,7 @@ export async function startServer({ script, name, folder, probe, env }) {
   return server;
 }
 
-/** Ends a child process, gently for five seconds. */
+/** Ends a child process, by force if it takes more than five seconds. */
 export async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
@@ -83,6 +100,16 @@ async function freePort() {
   return port;
 }
 
-function withoutUndefined(variables) {
-  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined));
+/** In a measured server, which loads this file with --import: reports the CPU time it has used. */
+function reportCpu() {
+  process.on('message', (question) => {
+    const { user, system } = process.cpuUsage();
+    if (question === 'cpu') process.send({ cpuMicros: user + system });
+  });
+  // No server may outlive a run that was killed
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel.unref();
 }
+
+// Worker threads load this too, but have no channel
+if (isMainThread && process.execArgv.includes(import.meta.url)) reportCpu();
