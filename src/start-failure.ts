@@ -7,6 +7,9 @@ export function explainStartFailure(error: unknown): string {
   if (!(error instanceof Error)) return `Gatehouse could not start: ${String(error)}`;
   if (error instanceof StartError) return error.message;
   const state = errorCode(error) ?? '';
+  if (['EACCES', 'EPERM', 'EROFS'].includes(state)) {
+    return `Gatehouse cannot write here: ${error.message}. Run it as the owner of the folder, or set DATABASE_URL, SECRET_KEY and REFRESH_TOKEN_SECRET.`;
+  }
   if (isUnavailable(error) || certificateCodes.test(state)) {
     return `The database cannot be reached: ${messageOf(error)}. Check DATABASE_URL or the DB_ settings.`;
   }

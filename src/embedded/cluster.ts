@@ -50,6 +50,13 @@ export async function initialise(
     checkData(cluster);
     return { password: readPassword(passwordFile, home), synced: Promise.resolve() };
   }
+  // Not from a start that was interrupted: the data is put in place whole
+  if (existsSync(data) && readdirSync(data).length > 0) {
+    throw new EmbeddedPostgresError(
+      `the data in ${data} is damaged: PG_VERSION is missing`,
+      'move the folder away to start with an empty database',
+    );
+  }
   onProgress(`Creating a database in ${home}`);
   const password = randomBytes(24).toString('base64url');
   const scratch = `${scratchPrefix}${randomBytes(4).toString('hex')}`;
