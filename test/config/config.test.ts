@@ -155,13 +155,7 @@ t.test('secrets', async (t) => {
 });
 
 t.test('TRUST_PROXY and lists', async (t) => {
-  for (const good of [
-    '10.0.0.0/8',
-    '127.0.0.1',
-    '::1, fd00::/8',
-    ' 10.1.2.3 ,, 192.168.0.0/16 ',
-    '0.0.0.0/0',
-  ]) {
+  for (const good of ['10.0.0.0/8', '127.0.0.1', '::1, fd00::/8', ' 10.1.2.3 ,, 192.168.0.0/16 ']) {
     t.strictSame(problemsOf({ TRUST_PROXY: good }), [], good);
   }
   for (const bad of [
@@ -213,4 +207,30 @@ t.test('the database alone can be read where the rest is not needed', async (t) 
   t.throws(() => readDatabaseUrl(production, 'there-is-none.env'), /- DATABASE_URL .* is missing$/);
   const partial = () => readDatabaseUrl({ ...production, DB_HOST: 'db' }, 'there-is-none.env');
   t.throws(partial, /- DB_NAME .*\n {2}- DB_USER .*\n {2}- DB_PASSWORD /);
+});
+
+t.test('settings that could never work are refused', async (t) => {
+  const refusal = (environment: Record<string, string>) => () =>
+    readSettings(environment, 'there-is-none.env');
+  for (const origin of [
+    'example.com',
+    'https://a.example/',
+    'https://a.example/path',
+    '*',
+    'null',
+    'https://a.example https://b.example',
+  ]) {
+    t.throws(
+      refusal({ CORS_ORIGINS: `https://app.example,${origin}` }),
+      /- CORS_ORIGINS: ".*" is not an origin/,
+      origin,
+    );
+  }
+  t.doesNotThrow(refusal({ CORS_ORIGINS: 'https://app.example, http://localhost:3000' }));
+  t.throws(
+    refusal({ PASSWORD_MIN_LENGTH: '100', PASSWORD_MAX_LENGTH: '64' }),
+    /- PASSWORD_MIN_LENGTH must not exceed/,
+  );
+  t.throws(refusal({ TRUST_PROXY: '0.0.0.0/0' }), /- TRUST_PROXY: "0\.0\.0\.0\/0"/);
+  t.throws(refusal({ DATABASE_URL: 'postgres://gate@db:5432' }), /- DATABASE_URL names no database/);
 });

@@ -16,8 +16,7 @@ function expired(token: string): string {
   return `${signed}.${createHmac('sha256', secrets.REFRESH_TOKEN_SECRET).update(signed).digest('base64url')}`;
 }
 
-// The codes that belong to HTTP itself are met in the tests of their own files
-t.test('each code of an operation can be met, and is documented there', async (t) => {
+t.test('what an operation refuses is documented at that operation', async (t) => {
   const gatehouse = await startApp(t, { env: { REFRESH_GRACE_SECONDS: '0' } });
   const { post, get, database, app, hasher } = gatehouse;
   const { paths } = (await app.inject({ url: '/openapi.json' })).json();
@@ -64,21 +63,10 @@ t.test('each code of an operation can be met, and is documented there', async (t
       if (answer.status === 503) t.match(answer.headers['retry-after'], /^\d+$/);
     });
   }
-  t.test('of which the reuse ended the session', async (t) => {
+  t.test('REFRESH_TOKEN_REUSED has ended the session', async (t) => {
     const { rows } = await database.client.query('SELECT FROM refreshaccesstokens WHERE user_id = $1', [
       userId,
     ]);
     t.equal(rows.length, 0);
   });
-});
-
-t.test('PASSWORD_HASHING_BUSY', async (t) => {
-  const { post } = await startApp(t, { env: { BCRYPT_COST: '10', HASH_MAX_WAIT_MS: '1' } });
-  const answers = await Promise.all(Array.from({ length: 30 }, () => post(registerUser, newPerson())));
-  const busy = answers.filter(({ status }) => status === 503);
-  t.ok(busy.length > 0);
-  for (const answer of busy) {
-    refused(t, answer, 'PASSWORD_HASHING_BUSY');
-    t.ok(Number(answer.headers['retry-after']) >= 1);
-  }
 });

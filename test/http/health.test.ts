@@ -91,6 +91,15 @@ t.test('a newer schema than the code knows can be served', async (t) => {
   ready(t, await get('/readyz'));
 });
 
+t.test('a database that takes no writes cannot be served from', async (t) => {
+  const { get, database } = await startApp(t);
+  await database.client.query(
+    `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`,
+  );
+  notReady(t, await get('/readyz'), 'database');
+  ready(t, await get('/livez'));
+});
+
 t.test('readiness comes and goes', async (t) => {
   const { get, database } = await startApp(t);
   ready(t, await get('/readyz'));
@@ -112,18 +121,14 @@ t.test('however many ask, the database is asked once a second', async (t) => {
   const proxy = await startDatabaseProxy(t, database.url);
   const { get } = await startApp(t, { database: { ...database, url: proxy.url } });
   const ask = () => Promise.all(Array.from({ length: 100 }, () => get('/readyz')));
-  const statementsOf = (name: string) =>
-    proxy.messages.filter(
-      ({ application, type }) => application === name && (type === 'Execute' || type === 'Query'),
-    ).length;
   for (const answer of [...(await ask()), ...(await ask())]) ready(t, answer);
-  t.equal(statementsOf('gatehouse-probe'), 1);
+  t.equal(proxy.countStatements('gatehouse-probe'), 1);
   await sleep(cacheOver);
   await ask();
-  t.equal(statementsOf('gatehouse-probe'), 2);
+  t.equal(proxy.countStatements('gatehouse-probe'), 2);
   for (let i = 0; i < 10; i++) await Promise.all([get('/livez'), get('/startupz')]);
-  t.equal(statementsOf('gatehouse-probe'), 2, 'the other probes ask nothing');
-  t.equal(statementsOf('gatehouse'), 0, 'and the pool is left alone');
+  t.equal(proxy.countStatements('gatehouse-probe'), 2, 'the other probes ask nothing');
+  t.equal(proxy.countStatements('gatehouse'), 0, 'and the pool is left alone');
 });
 
 t.test('a database that hangs makes no probe hang', async (t) => {

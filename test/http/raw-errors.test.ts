@@ -167,3 +167,16 @@ t.test('a client that hangs up within the body is no defect of ours', async (t) 
   t.match(gatehouse.logLines.at(-1), { msg: 'request', error_code: 'REQUEST_TIMEOUT' });
   t.notOk(gatehouse.logLines.some(({ level }) => Number(level) >= 40));
 });
+
+t.test('a header behind thousands of others counts like any other', async (t) => {
+  const gatehouse = await startApp(t);
+  const { accessToken } = await registerAndLogIn(gatehouse);
+  const port = await listen(gatehouse);
+  const many = 'a:\r\n'.repeat(2500);
+  const request = (headers: string) =>
+    exchange(port, `GET /api/v1/me HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`);
+  const token = `Authorization: Bearer ${accessToken}\r\n`;
+  t.equal((await request(`${token}${many}Host: x\r\n`)).status, 200);
+  refused(t, await request(`Host: x\r\n${token}${many}Authorization: Bearer x\r\n`), 'ACCESS_TOKEN_INVALID');
+  refused(t, await request(`Host: x\r\n${token}${many}Host: y\r\n`), 'MALFORMED_REQUEST');
+});

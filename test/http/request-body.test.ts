@@ -117,3 +117,11 @@ t.test('request bodies', async (t) => {
     t.strictSame(refusedFields(twice), ['email', 'name']);
   });
 });
+
+t.test('a small request gets no large answer', async (t) => {
+  const { post } = await startApp(t);
+  const unknown = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`f${i}`, 1]));
+  const answer = await post('/auth/user/create', { ...unknown, [`🙂${'x'.repeat(4000)}`]: 1 });
+  refused(t, answer, 'VALIDATION_ERROR');
+  t.ok(JSON.stringify(answer.body).length < 5000);
+});

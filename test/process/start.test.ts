@@ -106,6 +106,16 @@ t.test('what keeps it from starting is said in one sentence', async (t) => {
       /cannot listen: 192\.0\.2\.1 is no address of this machine/,
     ],
     [
+      'a host name to listen on that has no address',
+      production(url, await freePort(), { HOST: 'there-is-none.invalid' }),
+      /cannot listen: there-is-none\.invalid is no address of this machine/,
+    ],
+    [
+      'a list of passwords that is not there',
+      production(url, 0, { PASSWORD_BLOCKLIST_FILE: 'there-is-none.txt' }),
+      /^PASSWORD_BLOCKLIST_FILE: there-is-none\.txt cannot be read/,
+    ],
+    [
       'a database server that is not there',
       production(`postgres://u:p@localhost:${closedPort}/x`, 0),
       /^The database cannot be reached: .*ECONNREFUSED.* Check DATABASE_URL/,

@@ -4,9 +4,9 @@ import t from 'tap';
 import { startApp } from '../support/app.ts';
 import { newPerson, registerAndLogIn } from '../support/people.ts';
 
-t.test('a client that goes away takes its password out of the queue', async (t) => {
+t.test('clients that go away take their passwords out of the queue', async (t) => {
   const { app, hasher, database, post, logLines } = await startApp(t, {
-    env: { BCRYPT_COST: '11', HASH_MAX_WAIT_MS: '60000' },
+    env: { BCRYPT_COST: '12', HASH_MAX_WAIT_MS: '60000' },
   });
   await app.listen({ port: 0 });
   const { port } = app.server.address() as AddressInfo;
@@ -20,28 +20,27 @@ t.test('a client that goes away takes its password out of the queue', async (t) 
       signal: clients.signal,
     });
 
-  const abandoned = Array.from({ length: 30 }, (_, i) =>
+  const requests = 40 * hasher.threads;
+  const abandoned = Array.from({ length: requests }, (_, i) =>
     i % 2
       ? call('/auth/user/create', newPerson())
       : call('/api/v1/auth/login', { email: someone.email, password: someone.password }),
   );
-  while (hasher.queueSize < 30 - hasher.threads) await sleep(5);
+  while (hasher.queueSize < 0.75 * requests) await sleep(5);
   clients.abort();
   await Promise.allSettled(abandoned);
   const left = performance.now();
   while (hasher.queueSize > 0) await sleep(5);
   const ms = performance.now() - left;
-  t.ok(
-    ms < 10 * hasher.msPerHash(),
-    `the queue was empty ${Math.round(ms)} ms later, where hashing it would have taken ${30 * hasher.msPerHash()} ms of thread time`,
-  );
+  t.ok(ms < 10 * hasher.msPerHash(), `empty after ${Math.round(ms)} ms, not after 30 hashes on each thread`);
 
+  // Half of the requests are registrations: all would be stored if none had left
   const { rows } = await database.client.query('SELECT count(*)::int FROM users');
-  t.ok(rows[0].count <= 1 + hasher.threads, 'only what was being hashed already may have been stored');
+  t.ok(rows[0].count <= 1 + requests / 4, `${rows[0].count} stored, only what was hashed already`);
   t.strictSame(
     logLines.filter(({ level }) => Number(level) >= 50),
     [],
-    'which is nobody’s error',
+    'and it is no error',
   );
   t.equal(
     (await post('/api/v1/auth/login', { email: someone.email, password: someone.password })).status,

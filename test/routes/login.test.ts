@@ -160,27 +160,3 @@ t.test('hashes of older programs', async (t) => {
     }
   });
 });
-
-t.test('a password that is changed during the login opens no session', async (t) => {
-  const gatehouse = await startApp(t, { env: { BCRYPT_COST: '8' } });
-  const { post, database } = gatehouse;
-  const person = await registerAndLogIn(gatehouse);
-  await database.client.query('DELETE FROM refreshaccesstokens');
-  await database.client.query('BEGIN');
-  await database.client.query('UPDATE users SET password = $2 WHERE user_id = $1', [
-    person.userId,
-    bcrypt.hashSync('another one', 4),
-  ]);
-  const { email, password } = person;
-  const answer = post('/api/v1/auth/login', { email, password });
-  // The login has checked the old hash and waits for the row
-  const waiting =
-    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-  while ((await database.client.query(waiting)).rowCount === 0)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  await database.client.query('COMMIT');
-  t.equal((await answer).status, 401);
-  t.equal((await answer).body['error_code'], 'INVALID_CREDENTIALS');
-  const { rows } = await database.client.query('SELECT count(*)::int FROM refreshaccesstokens');
-  t.equal(rows[0].count, 0);
-});

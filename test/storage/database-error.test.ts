@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isUnavailable, sqlState } from '../../src/storage/database-error.ts';
+import { errorCode, isUnavailable } from '../../src/storage/database-error.ts';
 
 const withCode = (code: unknown) => Object.assign(new Error('x'), { code });
 
@@ -30,7 +30,7 @@ t.test('isUnavailable: the same statement may succeed a moment later', async (t)
     t.equal(isUnavailable(other), false, String(other));
 });
 
-t.test('sqlState is the code of whatever is thrown, if it has one', async (t) => {
-  t.equal(sqlState(withCode('23505')), '23505');
-  for (const other of [null, undefined, '23505', {}, withCode(23505)]) t.equal(sqlState(other), undefined);
+t.test('errorCode is the code of whatever is thrown, if it has one', async (t) => {
+  t.equal(errorCode(withCode('23505')), '23505');
+  for (const other of [null, undefined, '23505', {}, withCode(23505)]) t.equal(errorCode(other), undefined);
 });

@@ -1,7 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import t from 'tap';
 import { type Answer, startApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, waitUntilBlocking } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
 
@@ -17,28 +17,21 @@ t.test('a database that is not available for a while', async (t) => {
   const person = await registerAndLogIn(gatehouse);
 
   const own = database.client;
-  const other = new pg.Client({ connectionString: database.url });
-  await other.connect();
-  t.teardown(() => other.end());
   const me = () => get('/api/v1/me', bearer(person.accessToken));
   const register = () => post('/api/v1/register-user', newPerson());
   const refresh = () => post('/api/v1/auth/refresh-token', { refresh_token: person.refreshToken });
   const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`;
-  /** Ends the service's connections, and gives it the moment it takes to hear of that. */
+  /** Ends the service's connections, and gives it time to notice. */
   const disconnect = async () => {
     await own.query(terminate);
     await new Promise((resolve) => setTimeout(resolve, 150));
   };
-  const whileWaiting = async (sql: string) => {
-    for (;;) {
-      const waiting = await other.query(
-        `SELECT FROM pg_stat_activity WHERE usename = '${role}' AND wait_event_type = 'Lock'`,
-      );
-      if (waiting.rows.length > 0) return other.query(sql);
-    }
+  const onceBlocking = async (sql: string) => {
+    await waitUntilBlocking(own);
+    await own.query(sql);
   };
 
-  /** What breaks, how it is mended, which request notices, and what the log says. */
+  /** How to break it and mend it again, which request notices, and the cause that is logged. */
   const cases: {
     name: string;
     fail: () => Promise<unknown> | undefined;
@@ -74,7 +67,7 @@ t.test('a database that is not available for a while', async (t) => {
       name: 'that ends a connection during a query',
       fail: async () => {
         await own.query('BEGIN; LOCK TABLE users');
-        whileWaiting(terminate);
+        onceBlocking(terminate);
       },
       mend: () => own.query('COMMIT'),
       request: me,
@@ -84,7 +77,7 @@ t.test('a database that is not available for a while', async (t) => {
       name: 'that cancels a query',
       fail: async () => {
         await own.query('BEGIN; LOCK TABLE users');
-        whileWaiting(terminate.replace('terminate', 'cancel'));
+        onceBlocking(terminate.replace('terminate', 'cancel'));
       },
       mend: () => own.query('COMMIT'),
       request: me,
@@ -185,7 +178,7 @@ t.test('a pool with all connections in use', async (t) => {
   const { client } = gatehouse.database;
   await client.query('BEGIN; SELECT FROM refreshaccesstokens FOR UPDATE');
   const refresh = gatehouse.post('/api/v1/auth/refresh-token', { refresh_token: person.refreshToken });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await waitUntilBlocking(client);
   const { status, body } = await gatehouse.get('/api/v1/me', bearer(person.accessToken));
   t.equal(status, 503);
   t.equal(body['error_code'], 'DATABASE_UNAVAILABLE');

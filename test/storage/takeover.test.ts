@@ -24,6 +24,14 @@ t.test('users of the Python program', async (t) => {
     // Of a lower cost, to save time. Shorter than a new password may be; longer than bcrypt reads, and then a new one could be
     { email: 'short@example.com', secret: 'abc', hash: hashSync('abc', 6) },
     { email: 'long@example.com', secret: long, hash: hashSync(long.slice(0, 72), 6) },
+    // What nobody may register today
+    ...['admin', 'admin@localhost', ' Bob@Ex.com ', '"john doe"@ex.com', `${'x'.repeat(300)}@ex.com`].map(
+      (email) => ({
+        email,
+        secret: 'pass word 1',
+        hash: hashSync('pass word 1', 4),
+      }),
+    ),
     // Decomposed, as a Mac types it
     { email: 'U\u0308ni\u0308@Example.COM', secret: 'pass word 1', hash: hashSync('pass word 1', 6) },
   ];
@@ -33,7 +41,7 @@ t.test('users of the Python program', async (t) => {
     database.client,
     people.map(({ email, hash }) => ({ email, password: hash })),
   );
-  t.strictSame(ids, [2, 3, 4, 5]);
+  t.strictSame(ids, [2, 3, 4, 5, 6, 7, 8, 9, 10]);
   await migrate(database.url, { log });
 
   const { rows: sessions } = await database.client.query('TABLE refreshaccesstokens');
@@ -57,7 +65,7 @@ t.test('users of the Python program', async (t) => {
 
   await t.test('a new user gets the next id', async (t) => {
     const { body } = await gatehouse.post('/api/v1/register-user', newPerson());
-    t.equal(body['user_id'], 6);
+    t.equal(body['user_id'], 11);
   });
 
   await t.test('an email of theirs is taken, in any case', async (t) => {

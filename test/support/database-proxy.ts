@@ -18,6 +18,8 @@ export interface DatabaseProxy {
   url: string;
   /** Everything clients have sent. Tests may empty it. */
   messages: Message[];
+  /** How many statements connections of this application_name have sent. */
+  countStatements(application: string): number;
   /** Swallows all bytes from now on, in both directions, and tells nobody: not even that a connection has ended. */
   hang(): void;
   /** Ends a hang; connections that lost bytes are dropped. */
@@ -74,6 +76,10 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
   return {
     url: url.href,
     messages,
+    countStatements: (name) =>
+      messages.filter(
+        ({ application, type }) => application === name && (type === 'Execute' || type === 'Query'),
+      ).length,
     hang: () => {
       hung = true;
     },

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Test } from 'tap';
 
@@ -6,11 +7,11 @@ const { TEST_DATABASE_URL: serverUrl, TEST_DATABASE_PREFIX: prefix } = process.e
 
 export interface TestDatabase {
   url: string;
-  /** A connection of the test's own, to see what the service did. */
+  /** The test's own connection, to see what the service did and to get in its way. */
   client: pg.Client;
 }
 
-/** A database of this test's own: a clone of the migrated template, or with nothing in it. Gone with the test. */
+/** Creates a database for this test alone: a clone of the migrated template, or an empty one. Dropped with the test. */
 export async function createDatabase(t: Test, { empty = false } = {}): Promise<TestDatabase> {
   if (serverUrl === undefined || prefix === undefined) {
     throw new Error('the tests need their Postgres: run them with npm test -- test/some.test.ts');
@@ -26,6 +27,13 @@ export async function createDatabase(t: Test, { empty = false } = {}): Promise<T
     await administer(`DROP DATABASE ${name} WITH (FORCE)`);
   });
   return { url: url.href, client };
+}
+
+/** Waits until another connection waits for a lock that this one holds. */
+export async function waitUntilBlocking(client: pg.Client): Promise<void> {
+  // Not from pg_stat_activity: inside a transaction, that keeps showing the connections of its first reading
+  const waiting = 'SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))';
+  while ((await client.query(waiting)).rows.length === 0) await sleep(10);
 }
 
 async function administer(sql: string): Promise<void> {
