@@ -71,4 +71,7 @@ async function prepare() {
 }
 
 checkNode();
-prepare();
+prepare().catch((error) => {
+  const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(error.code);
+  fail(isForbidden ? `${root} cannot be written (${error.message}): run this as its owner` : error.stack);
+});

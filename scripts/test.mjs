@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -42,14 +42,20 @@ async function dropDatabases(url) {
   await client.end();
 }
 
+function isFolder(arg) {
+  return statSync(path.join(root, arg), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /** On a terminal tap shows its own progress; elsewhere each file is a line, and what fails is shown in full. */
 async function runTap(url) {
   const report = path.join(root, '.tap', 'report.tap');
   mkdirSync(path.dirname(report), { recursive: true });
-  const args = process.argv.slice(2);
+  // tap would take every file of a folder for a test
+  const args = process.argv.slice(2).map((arg) => (isFolder(arg) ? path.join(arg, '**', '*.test.ts') : arg));
   if (!args.some((arg) => arg.startsWith('--jobs'))) args.push(`--jobs=${availableParallelism()}`);
   if (!args.some((arg) => arg.startsWith('--coverage'))) args.push('--disable-coverage');
-  const plain = !process.stdout.isTTY && !args.some((arg) => arg.startsWith('--reporter'));
+  const isTerminal = process.stdout.isTTY && !['', 'dumb', undefined].includes(process.env.TERM);
+  const plain = !isTerminal && !args.some((arg) => arg.startsWith('--reporter'));
   const tap = path.join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
   const child = spawn(
     process.execPath,

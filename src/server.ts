@@ -53,7 +53,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   const { logger, lifecycle, opened, stopping } = service;
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
-  for (const note of notes) logger.warn(note);
+  for (const note of notes) logger.info(note);
   const config = completeConfig(settings, found);
 
   const passwordPolicy = await loadPasswordPolicy(config);

@@ -104,11 +104,14 @@ const email = Type.String({
   maxLength: 254,
   description: 'Compared without regard to case',
 });
-const newPassword = (least: number) =>
+type PasswordLengths = Pick<Config, 'PASSWORD_MIN_LENGTH' | 'PASSWORD_MAX_LENGTH'>;
+
+const newPassword = ({ PASSWORD_MIN_LENGTH: min, PASSWORD_MAX_LENGTH: max }: PasswordLengths) =>
   Type.String({
-    minLength: least,
+    minLength: min,
+    // The policy counts normalised text, which may be shorter than what was sent
     maxLength: maxPasswordLength,
-    description: `At least ${least} characters, any characters but controls; no common password, not the email or name`,
+    description: `${min} to ${max} characters of any kind but control characters; no common password, not your email or name`,
   });
 const about = Type.Optional(
   nullableText({
@@ -125,11 +128,11 @@ const optionalText = (description: string) =>
     Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, default: '', description }),
   );
 
-const createUserRequest = (minPasswordLength: number) =>
+const createUserRequest = (lengths: PasswordLengths) =>
   Type.Object(
     {
       email,
-      password: newPassword(minPasswordLength),
+      password: newPassword(lengths),
       name: optionalText('Empty when absent'),
       location: optionalText('Empty when absent'),
       about,
@@ -137,14 +140,14 @@ const createUserRequest = (minPasswordLength: number) =>
     { $id: 'CreateUserRequest', additionalProperties: false },
   );
 
-const registerUserRequest = (minPasswordLength: number) =>
+const registerUserRequest = (lengths: PasswordLengths) =>
   Type.Object(
     {
       name: requiredText('What to call the user'),
       email,
       location: requiredText('Where the user is'),
       about,
-      password: newPassword(minPasswordLength),
+      password: newPassword(lengths),
     },
     { $id: 'RegisterUserRequest', additionalProperties: false },
   );
@@ -178,9 +181,9 @@ const components = [
   RefreshRequest,
 ];
 
-export default fp<Pick<Config, 'PASSWORD_MIN_LENGTH'>>(
-  async (app, { PASSWORD_MIN_LENGTH: minPasswordLength }) => {
-    const requests = [createUserRequest(minPasswordLength), registerUserRequest(minPasswordLength)];
+export default fp<PasswordLengths>(
+  async (app, config) => {
+    const requests = [createUserRequest(config), registerUserRequest(config)];
     for (const component of [...components, ...requests]) app.addSchema(component);
   },
   { name: 'schemas' },
