@@ -48,7 +48,7 @@ t.test('the tour runs as it is written', async (t) => {
   t.match(rows, [{ user_id: String(registered.user_id), generation: 2 }]);
 });
 
-/** An environment in which curl is found: the real one, or where there is none a small one in Node. */
+/** An environment with curl: the real one, or where it is missing a small one in Node. */
 async function withCurl(t: Test): Promise<NodeJS.ProcessEnv> {
   try {
     await run('curl', ['--version']);

@@ -49,7 +49,7 @@ t.test('with nothing set', async (t) => {
   t.equal(shutdownDelayMs(read({ ...production, SHUTDOWN_DELAY_MS: '0' })), 0);
 });
 
-t.test('empty is not set, nor is what nobody knows a setting', async (t) => {
+t.test('an empty value counts as unset, and unknown names are ignored', async (t) => {
   const empty = Object.fromEntries(Object.keys(defaults).map((name) => [name, '']));
   t.strictSame(
     { ...read({ ...empty, DATABASE_URL: '', SECRET_KEY: '', PATH: '/bin', FOO: 'bar' }) },

@@ -20,7 +20,7 @@ interface Clone {
   start(directory?: string): Promise<{ url: string; stop(): Promise<void>; messages: string }>;
 }
 
-/** A repository in a folder of mode 0700, and a shelter of its own, so that the machine's stays untouched. */
+/** A repository in a folder of mode 0700, with a shelter of its own in place of the machine's. */
 function privateClone(t: Test): Clone {
   const made = mkdtempSync(path.join(tmpdir(), 'gatehouse-private-'));
   t.teardown(() => rmSync(made, { recursive: true, force: true }));

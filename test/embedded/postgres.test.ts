@@ -24,7 +24,7 @@ const holder = fileURLToPath(new URL('../support/embedded-holder.ts', import.met
 
 function folder(t: Test): string {
   const made = mkdtempSync(path.join(tmpdir(), 'gatehouse-embedded-'));
-  // Root runs Postgres as somebody else, who must be able to enter.
+  // Under root, Postgres runs as another user, who must be able to enter
   chmodSync(made, 0o711);
   t.teardown(() => rmSync(made, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   return path.join(made, 'postgres');
@@ -57,7 +57,7 @@ function namesIn(directory: string): string[] {
 
 const postmasterPid = (directory: string) => Number(pidFile(directory)[0]);
 
-/** A process that starts Postgres in `directory`, says where and stays. */
+/** A process that starts Postgres in `directory`, prints its URL and stays. */
 function launch(directory: string): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, holder, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -77,7 +77,7 @@ async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   await exit;
 }
 
-// initdb is what takes time: one directory goes through most of this.
+// initdb is slow, so most tests share one directory
 const directory = folder(t);
 
 t.test('keeps its data from one start to the next, and leaves no process', async (t) => {
@@ -167,7 +167,7 @@ t.test('refuses a directory that a living process uses', async (t) => {
   t.strictSame(await query(url, 'SELECT 1 AS one'), [{ one: 1 }], 'and leaves it alone');
   await kill(child, 'SIGTERM');
 
-  // The id of the dead owner has gone to another living process: its birth tells them apart.
+  // A living process has the id of the dead owner, but another time of birth
   writeFileSync(path.join(directory, 'owner.json'), JSON.stringify({ pid: process.ppid, birth: 'other' }));
   const { stop } = await startIn(t, directory);
   await t.rejects(startEmbeddedPostgres({ directory }), /this very process/);

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../src/errors.ts';
 import { startApp } from '../support/app.ts';
 import { refused } from '../support/refused.ts';
 
-// Where a page would load something from: not the links that a reader may click
+// What a page loads by itself, as opposed to links that a reader may click
 const loaded =
   /<(?:script|link|img|iframe|style|source)\b[^>]*?(?:src|href)="([^"]*)"|@import|url\(\s*['"]?(https?:|\/\/)/gi;
 

@@ -4,7 +4,7 @@ import { type Answer, startApp, type TestApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 
-// Longer than an answer is kept
+// Milliseconds, longer than an answer is cached
 const cacheOver = 1100;
 
 function notReady(t: Test, answer: Answer, reason: string): void {

@@ -5,7 +5,7 @@ import { check, names } from '../support/arbitrary-input.ts';
 import { bearer, registerAndLogIn } from '../support/people.ts';
 import { refused, refusedFields } from '../support/refused.ts';
 
-t.test('ids', async (t) => {
+t.test('user ids in paths', async (t) => {
   const { post, get } = await startApp(t);
   const { accessToken, userId } = await registerAndLogIn({ post });
   const read = (id: string) => get(`/auth/user/${id}`, bearer(accessToken));

@@ -7,7 +7,7 @@ import { newPerson } from '../support/people.ts';
 
 const logger = new URL('../../dist/observability/logger.js', import.meta.url).href;
 
-/** Runs a line of code with a logger at hand; gives its stdout, of a pipe or, under script(1), of a terminal. */
+/** Runs code that has a `logger`; returns its stdout, which is a pipe or, under script(1), a terminal. */
 function log(code: string, { readable = true, terminal = false } = {}): string {
   const source = `
     import { createLogger, flushLog } from ${JSON.stringify(logger)};

@@ -3,7 +3,7 @@ import t from 'tap';
 import { loadEngine } from '../../src/passwords/engine.ts';
 import { startPasswordHasher } from '../../src/passwords/hasher.ts';
 
-// From here on, resolving the optional package fails just as it does where npm could not install it.
+// Makes resolving the optional package fail, as it does where npm could not install it
 const hooks = `export async function resolve(specifier, context, next) {
   if (!specifier.startsWith('@node-rs/bcrypt')) return next(specifier, context);
   throw Object.assign(new Error('Cannot find package ' + specifier), { code: 'ERR_MODULE_NOT_FOUND' });

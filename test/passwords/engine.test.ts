@@ -5,7 +5,7 @@ import { encodeSalt } from '../../src/passwords/hash-format.ts';
 import { passlibVectors } from '../support/passlib-vectors.ts';
 
 const bcryptjs = await loadEngine('bcryptjs');
-// An optional dependency: where it is missing its tests are skipped, visibly.
+// Where this optional dependency is missing, its tests are reported as skipped
 const native = await loadEngine('native').catch(() => null);
 const engines = native === null ? [bcryptjs] : [bcryptjs, native];
 const needsNative = native === null ? { skip: '@node-rs/bcrypt does not load here' } : {};

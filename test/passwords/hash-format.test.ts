@@ -45,7 +45,7 @@ t.test('what passlib wrote is read and written back', async (t) => {
   });
 });
 
-t.test('everything else is not', async (t) => {
+t.test('everything else is rejected', async (t) => {
   const unknown = [
     '',
     'secret',

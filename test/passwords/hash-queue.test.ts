@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { HashQueue, type MeasuredWork } from '../../src/passwords/hash-queue.ts';
 
-/** Work that ends when the test says so. */
+/** A queue whose work ends when the test says so. */
 function bench(options: { threads: number; maxWaitMs: number; msPerHash: number }) {
   const queue = new HashQueue(options);
   const started: { finish(durationMs?: number): void; fail(error: Error): void }[] = [];
@@ -28,7 +28,7 @@ function bench(options: { threads: number; maxWaitMs: number; msPerHash: number 
 }
 
 t.test('a burst is admitted up to the bound and no further', async (t) => {
-  // 2 threads, 100 ms each, 1,000 ms: the one that finds 20 before it waits 20 × 100 ÷ 2 = 1,000 and is the last.
+  // The last one admitted finds 20 hashes before it: 20 × 100 ms ÷ 2 threads = the 1,000 ms allowed
   const { queue, started, hand } = bench({ threads: 2, maxWaitMs: 1000, msPerHash: 100 });
   const outcomes = Array.from({ length: 1000 }, () => hand().outcome);
   t.equal(started.length, 2, 'as many at once as there are threads');
@@ -87,7 +87,7 @@ t.test('while a thread is free nobody waits', async (t) => {
   t.same(await Promise.all(outcomes), ['done', 'done']);
 });
 
-t.test('dear work counts for more', async (t) => {
+t.test('work of several hashes counts as several', async (t) => {
   const { queue, started, hand } = bench({ threads: 1, maxWaitMs: 350, msPerHash: 100 });
   const outcomes = [hand(undefined, 2), hand(undefined, 2), hand(undefined, 2)].map(({ outcome }) => outcome);
   t.equal(queue.estimatedWaitMs(), 400);

@@ -31,7 +31,7 @@ async function start(t: Test, options: Partial<PasswordHasherOptions> = {}) {
   return hasher;
 }
 
-/** One of each engine at cost 5, for whatever is neither about another cost nor about the queue. */
+/** One of each engine at cost 5, for all tests that are about neither cost nor queue. */
 const sharedHashers = await Promise.all(engineNames.map((engine) => start(t, { engine, cost: 5 })));
 const [shared] = sharedHashers;
 if (shared === undefined) throw new Error('There is no engine');
@@ -45,7 +45,7 @@ for (const engine of engineNames) {
     // Not a shared one: from the first hash of cost 12 on, its refusals all take as long
     const hasher = await start(t, { engine, cost: 5 });
     for (const [password, stored] of [...passlibVectors.plain, ...passlibVectors.digestedVersion1]) {
-      // Another cost, another identifier, un-normalised text or an older version: each is a reason.
+      // Each needs a rehash: another cost or identifier, text that is not normalised, or an older version
       t.same(await hasher.verify(password, stored), again, stored);
       t.same(await hasher.verify(`${password}!`, stored), no, `${stored}, wrong`);
     }
@@ -276,7 +276,7 @@ t.test('one thread per core, and only those step back', { skip: process.platform
   t.teardown(() => hasher.close());
   t.equal(hasher.threads, availableParallelism());
   t.equal(await niceOf(String(process.pid)), main, 'the main thread keeps its priority');
-  // piscina does without where the optional @napi-rs/nice is missing.
+  // The priority stays where the optional @napi-rs/nice is missing
   const canStepBack = await import('@napi-rs/nice').then(
     () => true,
     () => false,

@@ -7,8 +7,8 @@ import { freePort, production, ready, run } from '../support/gatehouse-process.t
 import { createLegacyTables } from '../support/legacy.ts';
 import { dump } from '../support/schema-dump.ts';
 
-/** The URL of a database that does not exist yet; gone with the test. */
-async function unborn(t: Parameters<typeof createDatabase>[0], name: string): Promise<string> {
+/** The URL of a database that does not exist yet; dropped with the test if it then does. */
+async function missingDatabase(t: Parameters<typeof createDatabase>[0], name: string): Promise<string> {
   const { url, client } = await createDatabase(t, { empty: true });
   const missing = new URL(url);
   missing.pathname = `${missing.pathname}${encodeURI(name)}`;
@@ -32,7 +32,7 @@ async function ask(url: string, sql: string): Promise<unknown[]> {
 }
 
 t.test('ten processes at once on a database that does not exist', async (t) => {
-  const url = await unborn(t, '_ten');
+  const url = await missingDatabase(t, '_ten');
   const ports = [await freePort(), await freePort()];
   const servers = ports.map((port) => run(t, 'server.js', { env: production(url, port) }));
   const migrations = Array.from({ length: 8 }, () => run(t, 'migrate.js', { env: { DATABASE_URL: url } }));
@@ -54,7 +54,7 @@ t.test('ten processes at once on a database that does not exist', async (t) => {
 
 t.test('npm run migrate', async (t) => {
   await t.test('works alone, and a second time does nothing', async (t) => {
-    const url = await unborn(t, ' with "quotes", 100% ünïcode & a space');
+    const url = await missingDatabase(t, ' with "quotes", 100% ünïcode & a space');
     const first = run(t, 'migrate.js', { env: { DATABASE_URL: url } });
     t.strictSame(await first.ended, { code: 0, signal: null });
     t.match(first.stdout(), /has been created\napplied migration 0001.*\napplied migration 0002/);

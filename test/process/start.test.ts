@@ -7,7 +7,7 @@ import { createDatabase } from '../support/database.ts';
 import { dist, emptyFolder, freePort, post, production, ready, run } from '../support/gatehouse-process.ts';
 import { bearer, newPerson } from '../support/people.ts';
 
-t.test('production with nothing set names all that is missing, once, and does nothing else', async (t) => {
+t.test('production without its settings names every problem once, and exits 1', async (t) => {
   const gatehouse = run(t, 'server.js', { env: { NODE_ENV: 'production', BCRYPT_COST: '4', PORT: 'http' } });
   t.strictSame(await gatehouse.ended, { code: 1, signal: null });
   t.equal(gatehouse.stdout(), '');
@@ -27,7 +27,7 @@ t.test('production serves, logs JSON, and never loads the embedded Postgres', as
   const { url } = await createDatabase(t);
   const port = await freePort();
   const folder = emptyFolder(t);
-  // Registered in the process before anything of ours is loaded; sees every module, ours and those of packages
+  // A loader hook that records every module the process loads
   const hooks = join(folder, 'hooks.mjs');
   writeFileSync(
     hooks,
@@ -84,7 +84,7 @@ t.test('users and sessions survive a restart', async (t) => {
   t.equal(refreshed.status, 200);
 });
 
-t.test('what keeps it from starting is said in one sentence', async (t) => {
+t.test('what keeps it from starting is said in one line', async (t) => {
   const { url } = await createDatabase(t);
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));

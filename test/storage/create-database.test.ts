@@ -3,7 +3,7 @@ import t from 'tap';
 import { createDatabaseIfMissing } from '../../src/storage/create-database.ts';
 import { createDatabase } from '../support/database.ts';
 
-/** A role of the test's own, and a way to name databases that are gone with it. */
+/** Creates a role for the test, and names databases that are dropped with it. */
 async function setUp(t: Parameters<typeof createDatabase>[0], attributes: string) {
   const { url, client } = await createDatabase(t, { empty: true });
   const role = `gatehouse_maker_${process.pid}`;

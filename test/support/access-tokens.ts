@@ -11,7 +11,7 @@ export interface Forgery {
   hash?: string | null;
 }
 
-/** A token made by hand (RFC 7515 §7.1), like the service's own but for what the forgery changes. */
+/** A token like the service's own (RFC 7515 §7.1), except for what the forgery changes. */
 export function forge(
   { userId, sessionId }: { userId: number; sessionId: number },
   { header = {}, claims = {}, key = secrets.SECRET_KEY, hash = 'sha256' }: Forgery = {},

@@ -14,7 +14,7 @@ export const operations: {
   valid: () => Body;
   longest: Record<string, number>;
   optional: string[];
-  /** Any text will do here: it is compared with what is known, and not judged by itself. */
+  /** Fields that take any text, as it is only compared with what is stored. */
   unjudged: string[];
 }[] = [
   {
@@ -75,7 +75,7 @@ export const notUnicode = fc
   .map(([before, surrogate, after]) => `${before}${String.fromCharCode(surrogate)}${after}`);
 export const withNul = fc.tuple(anyText, anyText).map(([before, after]) => `${before}\0${after}`);
 
-/** Text of any script, as one might call oneself. */
+/** Names in many scripts, and text that often breaks things. */
 const scripts = fc.constantFrom(
   ...[
     'Ada Lovelace',
@@ -128,7 +128,7 @@ export function names(answer: Answer, fields: string[]): void {
   if (JSON.stringify(named) !== JSON.stringify(fields)) throw new Error(`names ${named}, not ${fields}`);
 }
 
-/** Few runs, as each is a request or several. */
+/** Checks a property with few runs, as each sends requests. */
 export async function check<T>(property: fc.IAsyncProperty<T>, numRuns = 12): Promise<void> {
   await fc.assert(property, { numRuns });
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// As much of curl as the README uses, for machines that have none: -s, -H and -d.
+// The part of curl that the README uses (-s, -H, -d), for machines without it
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({

@@ -1,4 +1,4 @@
-// Run by the tests in a process of its own, which they then kill: starts Postgres, says where, and stays.
+// A process for tests to kill: starts Postgres, prints its URL, and stays
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 
 const { url } = await startEmbeddedPostgres({ directory: process.argv[2] ?? '' });

@@ -12,26 +12,26 @@ export const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 
 export interface Gatehouse {
   child: ChildProcess;
-  /** All that it has written so far. */
+  /** Everything written so far. */
   stdout(): string;
   stderr(): string;
   /** The JSON lines of stdout. */
   logLines(): Record<string, unknown>[];
-  /** Resolves when everything it wrote has been read; the exit code is null after a fatal signal. */
+  /** Resolves when the process has ended and its output is read; the code is null after a fatal signal. */
   ended: Promise<{ code: number | null; signal: string | null }>;
 }
 
 export interface RunOptions {
   env?: Record<string, string>;
-  /** For node itself. */
+  /** Arguments of node itself. */
   nodeOptions?: string[];
   cwd?: string;
 }
 
-/** Runs a program of dist/ in a folder of its own, with nothing in its environment but what is given. */
+/** Runs a program of dist/ in an empty folder, with only the given environment. Killed with the test. */
 export function run(t: Test, program: 'server.js' | 'migrate.js', options: RunOptions = {}): Gatehouse {
   const { env = {}, nodeOptions = [], cwd = emptyFolder(t) } = options;
-  // tap puts its own loader into NODE_OPTIONS of every child; env(1) takes it out, and becomes the program
+  // tap adds its loader to NODE_OPTIONS of every child; env(1) removes it and then execs node
   const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, join(dist, program)];
   const child = spawn('env', command, {
     cwd,
@@ -64,7 +64,7 @@ export function run(t: Test, program: 'server.js' | 'migrate.js', options: RunOp
   };
 }
 
-/** What a production start needs, with cheap things where they may be. */
+/** The environment of a production start, with the cheapest hashes and no shutdown delay. */
 export function production(
   databaseUrl: string,
   port: number,
@@ -82,7 +82,7 @@ export function production(
   };
 }
 
-/** Waits until the service is ready to serve, or says why it is not. */
+/** Waits until the service is ready and gives its origin; throws its output when it is not. */
 export async function ready(gatehouse: Gatehouse, port: number, seconds = 60): Promise<string> {
   const origin = `http://127.0.0.1:${port}`;
   const end = performance.now() + seconds * 1000;
@@ -96,7 +96,7 @@ export async function ready(gatehouse: Gatehouse, port: number, seconds = 60): P
   throw new Error(`not ready: ${gatehouse.stderr()}${gatehouse.stdout()}`);
 }
 
-/** A port that nobody listens on right now. */
+/** A port that is free right now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

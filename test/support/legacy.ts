@@ -1,11 +1,11 @@
 import type { Client } from 'pg';
 
 export interface LegacyOptions {
-  /** Whether the sequences belong to their columns, as serial makes them. */
+  /** Whether the columns own their sequences, as with serial. */
   owned?: boolean;
 }
 
-/** The tables as the Python program and SQLAlchemy left them. */
+/** Creates the tables as SQLAlchemy did for the Python program. */
 export async function createLegacyTables(
   client: Client,
   { owned = true }: LegacyOptions = {},
@@ -44,7 +44,7 @@ export interface LegacyUser {
   password: string;
 }
 
-/** Adds users as the Python program did, each with a refresh token that never expires; gives their ids. */
+/** Adds users as the Python program did, each with a refresh token that never expires; returns their ids. */
 export async function addLegacyUsers(client: Client, users: readonly LegacyUser[]): Promise<number[]> {
   const ids: number[] = [];
   for (const { email, password } of users) {

@@ -6,7 +6,7 @@ export const passlibVectors = {
     ['password 2y', '$2y$05$SWDOK9VqBPdqkWypPbrF.OwsRGgbmgG6grlDJbVtdp7xLfzTRd9GK'],
     ['e\u0301'.repeat(5), '$2b$05$o/ylRSTrSg9L7BHcJt3bIedM9QBOBLVCzcItJLFy3.qT6fF9TWBnO'],
   ],
-  /** Truncated by passlib after 72 bytes, the first two inside a character. */
+  /** Truncated after 72 bytes, the first two in the middle of a character. */
   truncated: [
     [`${'a'.repeat(71)}ézzz`, '$2b$05$29FypbGRn8wrxISy.KlojeoddfZ.9wbi30y6koXPpBCnfkOPAlzjy'],
     [`${'😀'.repeat(17)}abcé€`, '$2b$05$hlcaa8xaS0FOruozpSFjOe11iZiEgjWuVPIFxz27iMebX/02Ltr82'],

@@ -9,7 +9,7 @@ export interface Person {
   password: string;
 }
 
-/** Someone nobody has met before. */
+/** Someone who is not registered yet. */
 export function newPerson(known: Partial<Person> = {}): Person {
   const id = randomBytes(6).toString('hex');
   return {

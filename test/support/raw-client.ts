@@ -2,20 +2,20 @@ import { type AddressInfo, connect } from 'node:net';
 import type { Answer, TestApp } from './app.ts';
 
 export interface RawAnswer extends Answer {
-  /** The server closed the connection, rather than this client for lack of patience. */
+  /** Whether the server closed the connection, and not this client after its timeout. */
   closed: boolean;
   /** Everything that was received. */
   text: string;
 }
 
-/** Makes the app listen on a port of its own, which is returned. */
+/** Makes the app listen on a free port, and returns it. */
 export async function listen({ app }: Pick<TestApp, 'app'>): Promise<number> {
   await app.listen({ host: '127.0.0.1', port: 0 });
   return (app.server.address() as AddressInfo).port;
 }
 
-/** Sends bytes as they are and reads until the server closes, or for so many milliseconds. */
-export function exchange(port: number, bytes: string | Buffer, patience = 3000): Promise<RawAnswer> {
+/** Sends raw bytes and reads until the server closes the connection, or until the timeout in milliseconds. */
+export function exchange(port: number, bytes: string | Buffer, timeoutMs = 3000): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     let text = '';
@@ -24,7 +24,7 @@ export function exchange(port: number, bytes: string | Buffer, patience = 3000):
       socket.destroy();
       resolve({ ...parse(text), closed, text });
     };
-    const timer = setTimeout(() => finish(false), patience);
+    const timer = setTimeout(() => finish(false), timeoutMs);
     socket.setEncoding('utf8').on('data', (data: string) => {
       text += data;
     });

@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { type ErrorCode, errorCatalogue } from '../../src/errors.ts';
 import type { Answer } from './app.ts';
 
-/** Asserts that this is the envelope of that code, whole and with nothing beside it. */
+/** Asserts the status, headers and body of a refusal with this code; the body holds nothing else. */
 export function refused(t: Test, answer: Answer, code: ErrorCode): void {
   const { status } = errorCatalogue[code];
   const members = status === 422 ? ['detail', 'error_code', 'errors'] : ['detail', 'error_code'];
@@ -14,7 +14,7 @@ export function refused(t: Test, answer: Answer, code: ErrorCode): void {
   t.match(answer.headers['x-request-id'], /^\S+$/);
 }
 
-/** The fields that a 422 names, without repetition. */
+/** The fields that a 422 names, each once, sorted. */
 export function refusedFields({ body }: Answer): string[] {
   const errors = (body['errors'] ?? []) as { field: string; message: string }[];
   return [...new Set(errors.map(({ field }) => field))].sort();

@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
 
 /**
- * The schema that unqualified names lead to, from the catalogues: a text a person can review, the same on every
- * supported version of Postgres. Not-null constraints, which have names from version 18 on, are told with the column.
+ * The current schema as reviewable text, from the catalogues; the same on every supported version of Postgres.
+ * Not-null constraints, which have names since version 18, are shown with their column.
  */
 export async function describeSchema(client: Client): Promise<string> {
   const { rows } = await client.query<{ line: string }>(`
@@ -49,7 +49,7 @@ export async function describeSchema(client: Client): Promise<string> {
   return `${rows.map(({ line }) => line.replace(/^(table|relation|sequence|function)/, '\n$1')).join('\n')}\n`.trimStart();
 }
 
-/** The schema and every row of it, and how far each sequence is: two that are equal were not changed in between. */
+/** The schema, all rows and the state of the sequences: two equal dumps mean that nothing has changed. */
 export async function dump(client: Client): Promise<string> {
   const { rows: tables } = await client.query<{ name: string }>(
     `SELECT oid::regclass::text AS name FROM pg_class

@@ -5,7 +5,7 @@ export function read(env: Record<string, string>): Settings {
   return readSettings(env, 'there-is-none.env');
 }
 
-/** What readSettings says about it; nothing when it is usable. */
+/** The problems readSettings finds; none when the settings are usable. */
 export function problemsOf(env: Record<string, string>): readonly string[] {
   try {
     read(env);
