@@ -83,7 +83,11 @@ t.test('the policy is configurable', async (t) => {
 
 t.test('empty account fields match nothing', async (t) => {
   t.same(reasons('eightchr', {}, { email: '', name: '' }), []);
-  t.same(reasons(' '.repeat(8), {}, { email: '', name: '' }), [], 'blanks are not an empty name');
+  t.same(
+    reasons(' '.repeat(8), {}, { email: '', name: '' }),
+    ['blank'],
+    'blanks are no empty name, and no password',
+  );
 });
 
 t.test('no password of the right length is refused for anything but what it says', async () => {
