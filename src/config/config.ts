@@ -41,9 +41,10 @@ export class ConfigurationError extends StartError {
  * @throws ConfigurationError naming every problem at once
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env, dotenvPath = '.env'): Settings {
-  const { settings, problems } = validate({ ...readDotenv(dotenvPath), ...withoutEmpty(environment) });
+  const given = { ...readDotenv(dotenvPath), ...withoutEmpty(environment) };
+  const { settings, problems } = validate(given);
   for (const problemsOf of rules) problems.push(...problemsOf(settings));
-  if (settings.NODE_ENV === 'production') problems.push(...productionProblems(settings));
+  if (settings.NODE_ENV === 'production') problems.push(...productionProblems(settings, given));
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)]);
   return settings;
 }

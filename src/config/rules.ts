@@ -70,12 +70,12 @@ function isNetwork(range: string): boolean {
 
 export const missingDatabase = 'DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing';
 
-/** In production nothing is guessed. */
-export function productionProblems(settings: Settings): string[] {
+/** In production nothing is guessed. What was given, though wrongly, is not called missing as well. */
+export function productionProblems(settings: Settings, given: NodeJS.Dict<string>): string[] {
   const problems: string[] = [];
-  const { DATABASE_URL, DB_HOST, DB_NAME, DB_USER, DB_PASSWORD } = settings;
+  const { DB_HOST, DB_NAME, DB_USER, DB_PASSWORD } = settings;
   if (
-    DATABASE_URL === undefined &&
+    given['DATABASE_URL'] === undefined &&
     [DB_HOST, DB_NAME, DB_USER, DB_PASSWORD].every((value) => value === undefined)
   ) {
     problems.push(missingDatabase);

@@ -234,3 +234,11 @@ t.test('settings that could never work are refused', async (t) => {
   t.throws(refusal({ TRUST_PROXY: '0.0.0.0/0' }), /- TRUST_PROXY: "0\.0\.0\.0\/0"/);
   t.throws(refusal({ DATABASE_URL: 'postgres://gate@db:5432' }), /- DATABASE_URL names no database/);
 });
+
+t.test('what was given wrongly is not called missing as well', async (t) => {
+  const problems = problemsOf({ NODE_ENV: 'production', DATABASE_URL: 'mysql://db/gatehouse' });
+  t.strictSame(
+    problems.filter((problem) => problem.startsWith('DATABASE_URL')),
+    ['DATABASE_URL must start with postgres:// or postgresql://'],
+  );
+});
