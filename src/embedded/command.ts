@@ -11,7 +11,7 @@ export interface CommandOptions {
   output?: number;
 }
 
-/** Starts one of the Postgres programs. No shell is involved: any path and any value is safe as an argument. */
+/** Starts one of the Postgres programs without a shell, so that every path and value is safe as an argument. */
 export function start(file: string, args: readonly string[], options: CommandOptions): ChildProcess {
   const { account, cwd, detached = false, output = 'pipe' } = options;
   return spawn(file, args, {
