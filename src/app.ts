@@ -21,10 +21,10 @@ import meRoutes from './routes/me.ts';
 import refreshRoutes from './routes/refresh.ts';
 import registerRoutes from './routes/register.ts';
 import userRoutes from './routes/users.ts';
-import jwt from './sessions/jwt.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
 import { DatabaseProbe } from './storage/probe.ts';
+import jwt from './tokens/jwt.ts';
 
 export interface AppDeps {
   logger: FastifyBaseLogger;

@@ -1,8 +1,8 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError } from '../errors.ts';
-import { type AccessClaims, verifyAccessToken } from '../sessions/access-token.ts';
-import type { TokenSigner } from '../sessions/signed-token.ts';
+import { type AccessClaims, verifyAccessToken } from '../tokens/access-token.ts';
+import type { TokenSigner } from '../tokens/signed-token.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -5,7 +5,7 @@ import {
 } from '../accounts/credentials.ts';
 import { ApiError } from '../errors.ts';
 import { insertSession, type SessionRow } from '../storage/sessions.ts';
-import { hashHandle, newHandle } from './refresh-token.ts';
+import { hashHandle, newHandle } from '../tokens/refresh-token.ts';
 import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
 
 export interface LogInInput {

@@ -1,7 +1,7 @@
 import type { SessionRow } from '../storage/sessions.ts';
-import { signAccessToken } from './access-token.ts';
-import { signRefreshToken } from './refresh-token.ts';
-import type { TokenSigner } from './signed-token.ts';
+import { signAccessToken } from '../tokens/access-token.ts';
+import { signRefreshToken } from '../tokens/refresh-token.ts';
+import type { TokenSigner } from '../tokens/signed-token.ts';
 
 export interface TokenSigners {
   access: TokenSigner;
