@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
-import type { Config } from './config/config.ts';
+import { type Config, tokenKeys } from './config/config.ts';
 import authenticate, { requireAccessToken } from './http/authenticate.ts';
 import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
@@ -54,12 +54,16 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(docs);
 
   await app.register(postgres, config);
-  await app.register(jwt, config);
+  await app.register(jwt, {
+    keys: tokenKeys(config),
+    issuer: config.TOKEN_ISSUER,
+    audience: config.TOKEN_AUDIENCE,
+  });
   const probe = new DatabaseProbe(config.DATABASE_URL);
   app.addHook('onClose', () => probe.close());
   await app.register(health, { databaseState: () => probe.ask(), lifecycle: deps.lifecycle });
 
-  const domain = { ...deps, db: app.pg.pool, tokens: app.jwt, sessionLimits: sessionLimits(config) };
+  const domain = { ...deps, db: app.pg.pool, tokens: app.tokens, sessionLimits: sessionLimits(config) };
 
   await app.register(async (api) => {
     // No cache may store tokens or personal data (RFC 6749 §5.1)

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, ConfigurationError, databaseUrl } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
+import { isSecretAlgorithm } from './keys/algorithm.ts';
 
 /** Where everything that development keeps lives. Deleting it starts afresh. */
 export const dataDirectory = fileURLToPath(new URL('../.data', import.meta.url));
@@ -33,11 +34,12 @@ export async function developmentDefaults(settings: Settings): Promise<Developme
 }
 
 async function secretsFor(
-  { SECRET_KEY, REFRESH_TOKEN_SECRET }: Settings,
+  { SECRET_KEY, REFRESH_TOKEN_SECRET, TOKEN_CREATION_ALGORITHM }: Settings,
   notes: string[],
 ): Promise<Pick<Config, 'SECRET_KEY' | 'REFRESH_TOKEN_SECRET'>> {
-  if (SECRET_KEY !== undefined && REFRESH_TOKEN_SECRET !== undefined)
-    return { SECRET_KEY, REFRESH_TOKEN_SECRET };
+  const signsAccessTokens = SECRET_KEY !== undefined || !isSecretAlgorithm(TOKEN_CREATION_ALGORITHM);
+  if (signsAccessTokens && REFRESH_TOKEN_SECRET !== undefined)
+    return { ...(SECRET_KEY !== undefined && { SECRET_KEY }), REFRESH_TOKEN_SECRET };
   const kept = await keptSecrets(join(dataDirectory, 'secrets.json'));
   notes.push('SECRET_KEY or REFRESH_TOKEN_SECRET is not set: using the ones kept in .data/secrets.json');
   return {

@@ -3,6 +3,8 @@ import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import envSchema from 'env-schema';
 import { StartError } from '../errors.ts';
+import { loadTokenKeys, type TokenKeys } from '../keys/token-keys.ts';
+import { keyFileProblems, secretProblems } from './key-rules.ts';
 import {
   databaseProblems,
   missingDatabase,
@@ -10,19 +12,22 @@ import {
   passwordProblems,
   productionProblems,
   proxyProblems,
-  secretProblems,
 } from './rules.ts';
-import { type Settings, settingsSchema } from './schema.ts';
+import { listOf, type Settings, settingsSchema } from './schema.ts';
 
 /** The complete configuration: every setting the service needs, defaults that depend on the environment included. */
 export type Config = Readonly<
-  Settings &
-    Required<
-      Pick<Settings, 'HOST' | 'DATABASE_URL' | 'SECRET_KEY' | 'REFRESH_TOKEN_SECRET' | 'SHUTDOWN_DELAY_MS'>
-    >
+  Settings & Required<Pick<Settings, 'HOST' | 'DATABASE_URL' | 'REFRESH_TOKEN_SECRET' | 'SHUTDOWN_DELAY_MS'>>
 >;
 
-const rules = [databaseProblems, secretProblems, passwordProblems, originProblems, proxyProblems];
+const rules = [
+  databaseProblems,
+  secretProblems,
+  keyFileProblems,
+  passwordProblems,
+  originProblems,
+  proxyProblems,
+];
 
 /** Every missing or invalid setting at once, for a person to mend. */
 export class ConfigurationError extends StartError {
@@ -79,6 +84,23 @@ export function completeConfig(
 /** How long to serve on after a signal; known before anything is started, so that a signal may come at any time. */
 export function shutdownDelayMs({ SHUTDOWN_DELAY_MS, NODE_ENV }: Settings): number {
   return SHUTDOWN_DELAY_MS ?? (NODE_ENV === 'production' ? 5000 : 0);
+}
+
+/**
+ * Loads the keys that the configuration names.
+ *
+ * @throws KeyFileError when a file has become unusable since it was checked
+ */
+export function tokenKeys(config: Config): TokenKeys {
+  return loadTokenKeys({
+    algorithm: config.TOKEN_CREATION_ALGORITHM,
+    accessSecret: config.SECRET_KEY,
+    previousAccessSecrets: listOf(config.SECRET_KEY_PREVIOUS),
+    privateKeyFile: config.JWT_PRIVATE_KEY_FILE,
+    publicKeyFiles: listOf(config.JWT_PUBLIC_KEY_FILES),
+    refreshSecret: config.REFRESH_TOKEN_SECRET,
+    previousRefreshSecrets: listOf(config.REFRESH_TOKEN_SECRET_PREVIOUS),
+  });
 }
 
 /** The connection URL the settings name, or undefined when they name no database at all. */

@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { keyPairAlgorithms, secretAlgorithms } from '../keys/algorithm.ts';
 
 const oneOf = <const Values extends readonly string[]>(
   values: Values,
@@ -41,17 +42,35 @@ export const settingsSchema = Type.Object({
     default: 10,
     description: 'Maximum connections in the pool of one process',
   }),
+  TOKEN_CREATION_ALGORITHM: oneOf([...secretAlgorithms, ...keyPairAlgorithms], {
+    default: 'HS256',
+    description:
+      'How access tokens are signed: HS256, HS384 or HS512 with SECRET_KEY; RS256, ES256 or EdDSA with JWT_PRIVATE_KEY_FILE',
+  }),
   SECRET_KEY: Type.Optional(
     Type.String({ description: 'Signs access tokens; 32 random bytes or more (48 for HS384, 64 for HS512)' }),
   ),
+  SECRET_KEY_PREVIOUS: Type.String({
+    default: '',
+    description:
+      'Further secrets whose access tokens are accepted, separated by commas, while SECRET_KEY changes',
+  }),
+  JWT_PRIVATE_KEY_FILE: Type.Optional(
+    Type.String({ description: 'PEM file of the private key that signs access tokens; mode 0600' }),
+  ),
+  JWT_PUBLIC_KEY_FILES: Type.String({
+    default: '',
+    description: 'PEM files of further public keys whose access tokens are accepted, separated by commas',
+  }),
   REFRESH_TOKEN_SECRET: Type.Optional(
     Type.String({
       description: 'Signs refresh tokens; 32 random bytes or more, never the same as SECRET_KEY',
     }),
   ),
-  TOKEN_CREATION_ALGORITHM: oneOf(['HS256', 'HS384', 'HS512'], {
-    default: 'HS256',
-    description: 'How access tokens are signed: HS256, HS384 or HS512',
+  REFRESH_TOKEN_SECRET_PREVIOUS: Type.String({
+    default: '',
+    description:
+      'Further secrets whose refresh tokens are accepted, separated by commas, while REFRESH_TOKEN_SECRET changes',
   }),
   TOKEN_ISSUER: Type.String({
     minLength: 1,

@@ -2,7 +2,7 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError } from '../errors.ts';
 import { type AccessClaims, verifyAccessToken } from '../tokens/access-token.ts';
-import type { TokenSigner } from '../tokens/signed-token.ts';
+import type { TokenSigner } from '../tokens/token-signer.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

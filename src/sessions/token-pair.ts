@@ -1,12 +1,7 @@
 import type { SessionRow } from '../storage/sessions.ts';
 import { signAccessToken } from '../tokens/access-token.ts';
 import { signRefreshToken } from '../tokens/refresh-token.ts';
-import type { TokenSigner } from '../tokens/signed-token.ts';
-
-export interface TokenSigners {
-  access: TokenSigner;
-  refresh: TokenSigner;
-}
+import type { TokenSigners } from '../tokens/token-signer.ts';
 
 export interface TokenPairDeps {
   tokens: TokenSigners;

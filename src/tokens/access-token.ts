@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../errors.ts';
-import { isExpired, type TokenSigner } from './signed-token.ts';
+import { isExpired } from './token-error.ts';
+import type { TokenSigner } from './token-signer.ts';
+import type { Claims } from './token-verifier.ts';
 
 /** Whom an access token speaks for. */
 export interface AccessClaims {
@@ -29,13 +31,13 @@ export function signAccessToken(
  * @throws ApiError ACCESS_TOKEN_EXPIRED when only its time has passed, ACCESS_TOKEN_INVALID otherwise
  */
 export function verifyAccessToken(signer: TokenSigner, token: string): AccessClaims {
-  let claims: { sub: unknown; sid: unknown };
+  let claims: Claims;
   try {
     claims = signer.verify(token);
   } catch (error) {
     throw new ApiError(isExpired(error) ? 'ACCESS_TOKEN_EXPIRED' : 'ACCESS_TOKEN_INVALID', { cause: error });
   }
-  return { userId: idFrom(claims.sub), sessionId: idFrom(claims.sid) };
+  return { userId: idFrom(claims['sub']), sessionId: idFrom(claims['sid']) };
 }
 
 function idFrom(claim: unknown): number {

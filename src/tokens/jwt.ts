@@ -1,6 +1,9 @@
 import fastifyJwt from '@fastify/jwt';
 import fp from 'fastify-plugin';
-import type { Config } from '../config/config.ts';
+import type { KeySet } from '../keys/key.ts';
+import type { TokenKeys } from '../keys/token-keys.ts';
+import type { TokenSigners } from './token-signer.ts';
+import { createTokenVerifier } from './token-verifier.ts';
 
 declare module '@fastify/jwt' {
   interface FastifyJWT {
@@ -8,42 +11,60 @@ declare module '@fastify/jwt' {
   }
 }
 
-type JwtSettings = Pick<
-  Config,
-  'SECRET_KEY' | 'REFRESH_TOKEN_SECRET' | 'TOKEN_CREATION_ALGORITHM' | 'TOKEN_ISSUER' | 'TOKEN_AUDIENCE'
->;
+declare module 'fastify' {
+  interface FastifyInstance {
+    tokens: TokenSigners;
+  }
+}
+
+export interface JwtOptions {
+  keys: TokenKeys;
+  issuer: string;
+  audience: string;
+}
 
 /**
- * Registers the two kinds of token as `app.jwt.access` and `app.jwt.refresh`.
+ * Registers the two kinds of token as `app.tokens.access` and `app.tokens.refresh`.
  *
- * They differ in key, `typ` (RFC 8725 §3.11) and claims, so that neither is ever taken for the other. Algorithms are
- * pinned (RFC 8725 §3.1), and there is no verification cache: each token is verified each time.
+ * They differ in keys, `typ` (RFC 8725 §3.11) and claims, so that neither is ever taken for the other. @fastify/jwt signs
+ * them; docs/decisions/009 says why it does not verify them.
  */
-export default fp<JwtSettings>(
-  async (app, config) => {
-    const { TOKEN_CREATION_ALGORITHM: algorithm, TOKEN_ISSUER: iss, TOKEN_AUDIENCE: aud } = config;
+export default fp<JwtOptions>(
+  async (app, { keys, issuer, audience }) => {
     await app.register(fastifyJwt, {
       namespace: 'access',
-      secret: config.SECRET_KEY,
-      sign: { algorithm, iss, aud, header: { alg: algorithm, typ: 'at+jwt' } },
-      verify: {
-        algorithms: [algorithm],
-        checkTyp: 'at+jwt',
-        allowedIss: iss,
-        allowedAud: aud,
-        requiredClaims: ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'exp'],
-      },
+      secret: keys.access.signing.material,
+      sign: { ...headerOf(keys.access, 'at+jwt'), iss: issuer, aud: audience },
     });
     await app.register(fastifyJwt, {
       namespace: 'refresh',
-      secret: config.REFRESH_TOKEN_SECRET,
-      sign: { algorithm: 'HS256', header: { alg: 'HS256', typ: 'rt+jwt' } },
-      verify: {
-        algorithms: ['HS256'],
-        checkTyp: 'rt+jwt',
-        requiredClaims: ['handle', 'generation', 'iat', 'exp'],
+      secret: keys.refresh.signing.material,
+      sign: headerOf(keys.refresh, 'rt+jwt'),
+    });
+    app.decorate('tokens', {
+      access: {
+        sign: (claims) => app.jwt.access.sign(claims),
+        verify: createTokenVerifier({
+          keys: keys.access.verifying,
+          typ: 'at+jwt',
+          issuer,
+          audience,
+          claims: ['sub', 'sid', 'jti'],
+        }),
+      },
+      refresh: {
+        sign: (claims) => app.jwt.refresh.sign(claims),
+        verify: createTokenVerifier({
+          keys: keys.refresh.verifying,
+          typ: 'rt+jwt',
+          claims: ['handle', 'generation'],
+        }),
       },
     });
   },
   { name: 'gatehouse-jwt' },
 );
+
+function headerOf({ signing }: KeySet, typ: string) {
+  return { algorithm: signing.algorithm, kid: signing.kid, typ };
+}

@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { ApiError } from '../errors.ts';
-import { isExpired, type TokenSigner } from './signed-token.ts';
+import { isExpired } from './token-error.ts';
+import type { TokenSigner } from './token-signer.ts';
+import type { Claims } from './token-verifier.ts';
 
 /** What a refresh token says: the session's handle and how often the token was rotated. */
 export interface RefreshClaims {
@@ -38,7 +40,7 @@ export function signRefreshToken(
 
 /** @throws ApiError REFRESH_TOKEN_EXPIRED when only its time has passed, REFRESH_TOKEN_INVALID otherwise */
 export function verifyRefreshToken(signer: TokenSigner, token: string): RefreshClaims {
-  let claims: { handle: unknown; generation: unknown };
+  let claims: Claims;
   try {
     claims = signer.verify(token);
   } catch (error) {
