@@ -21,6 +21,7 @@ import meRoutes from './routes/me.ts';
 import refreshRoutes from './routes/refresh.ts';
 import registerRoutes from './routes/register.ts';
 import userRoutes from './routes/users.ts';
+import wellKnownRoutes from './routes/well-known.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
 import { DatabaseProbe } from './storage/probe.ts';
@@ -54,14 +55,14 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(docs);
 
   await app.register(postgres, config);
-  await app.register(jwt, {
-    keys: tokenKeys(config),
-    issuer: config.TOKEN_ISSUER,
-    audience: config.TOKEN_AUDIENCE,
-  });
+  const keys = tokenKeys(config);
+  const { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
+  await app.register(jwt, { keys, issuer, audience });
   const probe = new DatabaseProbe(config.DATABASE_URL);
   app.addHook('onClose', () => probe.close());
   await app.register(health, { databaseState: () => probe.ask(), lifecycle: deps.lifecycle });
+
+  await app.register(wellKnownRoutes, { keys: keys.access, issuer });
 
   const domain = { ...deps, db: app.pg.pool, tokens: app.tokens, sessionLimits: sessionLimits(config) };
 

@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
-import { headersOf, probeRefusals } from './refusals.ts';
+import { basicRefusals, headersOf } from './refusals.ts';
 import { healthResponse, notReadyResponse } from './schemas.ts';
 
 /** How far the process is in its life; whoever runs the app moves it on. */
@@ -20,7 +20,7 @@ const freshMs = 1000;
 const ok = { status: 'ok' } as const;
 const ready = healthResponse({ description: 'Yes' });
 const unready = notReadyResponse({ description: 'No; `reason` says why', headers: headersOf(503) });
-const refusals = probeRefusals();
+const refusals = basicRefusals();
 
 /**
  * The three probes of Kubernetes. /livez answers from the event loop alone: a failing database is no reason to

@@ -21,6 +21,7 @@ export default fp(
         tags: [
           { name: 'accounts', description: 'Register and read users' },
           { name: 'sessions', description: 'Log in and stay logged in' },
+          { name: 'discovery', description: 'For those who verify tokens themselves' },
           { name: 'health', description: 'For orchestrators' },
         ],
         components: {

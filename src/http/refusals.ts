@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCatalogue } from '../errors.ts';
-import { errorResponse, requestIdHeader } from './schemas.ts';
+import { requestIdHeader } from './responses.ts';
+import { errorResponse } from './schemas.ts';
 
 const fromAnyOperation: ErrorCode[] = [
   'MALFORMED_REQUEST',
@@ -31,8 +32,8 @@ export function refusals(...codes: ErrorCode[]): Record<number, ErrorResponseSch
   return responsesFor(...codes, ...fromAnyOperation, 'DATABASE_UNAVAILABLE');
 }
 
-/** The refusals that even a probe may send. */
-export function probeRefusals(): Record<number, ErrorResponseSchema> {
+/** The refusals that even an operation may send that asks for nothing and looks nothing up. */
+export function basicRefusals(): Record<number, ErrorResponseSchema> {
   return responsesFor(...fromAnyOperation);
 }
 

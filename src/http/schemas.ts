@@ -2,6 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
 import { type ErrorCode, errorCodes } from '../errors.ts';
+import { responseOf } from './responses.ts';
+import { wellKnownComponents } from './well-known-schemas.ts';
 
 /** The named components of the OpenAPI document. Routes refer to them by name, so that generated types have names. */
 
@@ -179,6 +181,7 @@ const components = [
   NotReady,
   Credentials,
   RefreshRequest,
+  ...wellKnownComponents,
 ];
 
 export default fp<PasswordLengths>(
@@ -188,17 +191,6 @@ export default fp<PasswordLengths>(
   },
   { name: 'schemas' },
 );
-
-type Described = { description: string; headers?: Record<string, object> };
-
-export const requestIdHeader = {
-  'x-request-id': { type: 'string', description: 'Names this request in the log' },
-};
-
-function responseOf<T>(name: string) {
-  return ({ description, headers = requestIdHeader }: Described) =>
-    Type.Unsafe<T>(Type.Ref(name, { description, headers }));
-}
 
 export const userResponse = responseOf<Static<typeof User>>('User');
 export const tokenPairResponse = responseOf<Static<typeof TokenPair>>('TokenPair');

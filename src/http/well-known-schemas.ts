@@ -1,0 +1,48 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { responseOf } from './responses.ts';
+
+/** The named components of what is published below /.well-known. */
+
+const Jwk = Type.Object(
+  {
+    kty: Type.String({ enum: ['RSA', 'EC', 'OKP'] }),
+    use: Type.String({ enum: ['sig'] }),
+    alg: Type.String({ enum: ['RS256', 'ES256', 'EdDSA'], description: 'The only algorithm of this key' }),
+    kid: Type.String({ description: 'RFC 7638 thumbprint' }),
+    crv: Type.Optional(Type.String({ description: 'The curve; of EC and OKP keys' })),
+    x: Type.Optional(Type.String({ description: 'Of EC and OKP keys' })),
+    y: Type.Optional(Type.String({ description: 'Of EC keys' })),
+    n: Type.Optional(Type.String({ description: 'The modulus; of RSA keys' })),
+    e: Type.Optional(Type.String({ description: 'The exponent; of RSA keys' })),
+  },
+  { $id: 'Jwk', additionalProperties: false, description: 'A public key (RFC 7517 §4)' },
+);
+
+const JwkSet = Type.Object(
+  { keys: Type.Array(Type.Unsafe<Static<typeof Jwk>>(Type.Ref('Jwk'))) },
+  { $id: 'JwkSet', additionalProperties: false },
+);
+
+const url = (description: string) => Type.String({ format: 'uri', description });
+const authMethods = Type.Array(Type.String(), { description: 'How clients may authenticate there' });
+const none = (description: string) => Type.Array(Type.String(), { description });
+
+const ServerMetadata = Type.Object(
+  {
+    issuer: Type.String({ description: 'The iss claim of access tokens' }),
+    jwks_uri: url('The public keys that verify access tokens'),
+    introspection_endpoint: url('RFC 7662'),
+    introspection_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint: url('RFC 7009'),
+    revocation_endpoint_auth_methods_supported: authMethods,
+    service_documentation: url('For people'),
+    response_types_supported: none('None: there is no authorization endpoint'),
+    grant_types_supported: none('None: there is no token endpoint'),
+  },
+  { $id: 'ServerMetadata', additionalProperties: false },
+);
+
+export const wellKnownComponents = [Jwk, JwkSet, ServerMetadata];
+
+export const jwkSetResponse = responseOf<Static<typeof JwkSet>>('JwkSet');
+export const serverMetadataResponse = responseOf<Static<typeof ServerMetadata>>('ServerMetadata');
