@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Config, ConfigurationError, databaseUrl } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 import { isSecretAlgorithm } from './keys/algorithm.ts';
+import { newSecret } from './keys/generate.ts';
 
 /** Where everything that development keeps lives. Deleting it starts afresh. */
 export const dataDirectory = fileURLToPath(new URL('../.data', import.meta.url));
@@ -74,11 +74,6 @@ function parseSecrets(text: string, path: string): { SECRET_KEY: string; REFRESH
     // Said below, without quoting the text
   }
   throw new ConfigurationError([`${path} is damaged; delete it, and everyone logs in again`]);
-}
-
-function newSecret(): string {
-  // Long enough for HS512 (RFC 7518 §3.2)
-  return randomBytes(64).toString('base64url');
 }
 
 /** What a person needs after the first start. */

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { StartError } from '../errors.ts';
 import type { KeyPairAlgorithm } from './algorithm.ts';
-import { type SigningKey, thumbprint, type VerificationKey } from './key.ts';
+import { pemOf, type SigningKey, thumbprint, type VerificationKey } from './key.ts';
 
 /** A key file that cannot be used; the message says which and why, and holds nothing of the key. */
 export class KeyFileError extends StartError {
@@ -92,8 +92,4 @@ function parse(path: string, pem: string, parser: (pem: string) => KeyObject): K
         : `${path} holds no key in PEM form`,
     );
   }
-}
-
-function pemOf(key: KeyObject, type: 'pkcs8' | 'spki'): string {
-  return key.export({ format: 'pem', type }).toString();
 }

@@ -47,3 +47,7 @@ export function thumbprint(key: KeyObject): string {
   const canonical = JSON.stringify(Object.fromEntries(members.map((name) => [name, jwk[name]])));
   return createHash('sha256').update(canonical).digest('base64url');
 }
+
+export function pemOf(key: KeyObject, type: 'pkcs8' | 'spki'): string {
+  return key.export({ format: 'pem', type }).toString();
+}

@@ -23,16 +23,22 @@ export interface Gatehouse {
 
 export interface RunOptions {
   env?: Record<string, string>;
+  /** Arguments of the program. */
+  args?: string[];
   /** Arguments of node itself. */
   nodeOptions?: string[];
   cwd?: string;
 }
 
 /** Runs a program of dist/ in an empty folder, with only the given environment. Killed with the test. */
-export function run(t: Test, program: 'server.js' | 'migrate.js', options: RunOptions = {}): Gatehouse {
-  const { env = {}, nodeOptions = [], cwd = emptyFolder(t) } = options;
+export function run(
+  t: Test,
+  program: 'server.js' | 'migrate.js' | 'key-tool.js',
+  options: RunOptions = {},
+): Gatehouse {
+  const { env = {}, args = [], nodeOptions = [], cwd = emptyFolder(t) } = options;
   // tap adds its loader to NODE_OPTIONS of every child; env(1) removes it and then execs node
-  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, join(dist, program)];
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, join(dist, program), ...args];
   const child = spawn('env', command, {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
