@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import envSchema from 'env-schema';
 import { StartError } from '../errors.ts';
 import {
+  clientProblems,
   databaseProblems,
   missingDatabase,
   originProblems,
@@ -22,7 +23,14 @@ export type Config = Readonly<
     >
 >;
 
-const rules = [databaseProblems, secretProblems, passwordProblems, originProblems, proxyProblems];
+const rules = [
+  databaseProblems,
+  secretProblems,
+  passwordProblems,
+  originProblems,
+  proxyProblems,
+  clientProblems,
+];
 
 /** Every missing or invalid setting at once, for a person to mend. */
 export class ConfigurationError extends StartError {
