@@ -1,7 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
-import { type ErrorCode, errorCodes } from '../errors.ts';
+import { type ErrorCode, errorCodes, type OAuthError, oauthErrors } from '../errors.ts';
+import { oauthComponents } from './oauth-schemas.ts';
+import { responseOf } from './responses.ts';
 
 /** The named components of the OpenAPI document. Routes refer to them by name, so that generated types have names. */
 
@@ -66,6 +68,11 @@ const ErrorResponse = Type.Object(
   {
     detail: Type.String({ description: 'For people' }),
     error_code: Type.Unsafe<ErrorCode>(Type.Ref('ErrorCode')),
+    error: Type.Optional(
+      Type.Unsafe<OAuthError>(
+        Type.String({ enum: [...oauthErrors], description: 'In the words of OAuth; only below /oauth' }),
+      ),
+    ),
     errors: Type.Optional(
       Type.Array(Type.Unsafe<Static<typeof FieldErrorSchema>>(Type.Ref('FieldError')), {
         description: 'One entry for each fault; only with VALIDATION_ERROR',
@@ -179,6 +186,7 @@ const components = [
   NotReady,
   Credentials,
   RefreshRequest,
+  ...oauthComponents,
 ];
 
 export default fp<PasswordLengths>(
@@ -188,17 +196,6 @@ export default fp<PasswordLengths>(
   },
   { name: 'schemas' },
 );
-
-type Described = { description: string; headers?: Record<string, object> };
-
-export const requestIdHeader = {
-  'x-request-id': { type: 'string', description: 'Names this request in the log' },
-};
-
-function responseOf<T>(name: string) {
-  return ({ description, headers = requestIdHeader }: Described) =>
-    Type.Unsafe<T>(Type.Ref(name, { description, headers }));
-}
 
 export const userResponse = responseOf<Static<typeof User>>('User');
 export const tokenPairResponse = responseOf<Static<typeof TokenPair>>('TokenPair');
