@@ -1,9 +1,13 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { ClientRegistry, parseClient } from './clients/client-registry.ts';
 import { type Config, tokenKeys } from './config/config.ts';
+import { listOf } from './config/schema.ts';
 import authenticate, { requireAccessToken } from './http/authenticate.ts';
+import { requireClient } from './http/authenticate-client.ts';
 import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
+import forms from './http/forms.ts';
 import health, { type Lifecycle } from './http/health.ts';
 import iJson from './http/i-json.ts';
 import notFound from './http/not-found.ts';
@@ -18,6 +22,7 @@ import type { PasswordHasher } from './passwords/hasher.ts';
 import type { PasswordPolicy } from './passwords/policy.ts';
 import loginRoutes from './routes/login.ts';
 import meRoutes from './routes/me.ts';
+import oauthRoutes from './routes/oauth.ts';
 import refreshRoutes from './routes/refresh.ts';
 import registerRoutes from './routes/register.ts';
 import userRoutes from './routes/users.ts';
@@ -64,7 +69,14 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(wellKnownRoutes, { keys: keys.access, issuer });
 
-  const domain = { ...deps, db: app.pg.pool, tokens: app.tokens, sessionLimits: sessionLimits(config) };
+  const domain = {
+    ...deps,
+    db: app.pg.pool,
+    tokens: app.tokens,
+    issuer,
+    audience,
+    sessionLimits: sessionLimits(config),
+  };
 
   await app.register(async (api) => {
     // No cache may store tokens or personal data (RFC 6749 §5.1)
@@ -82,9 +94,20 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
       await authenticated.register(meRoutes, domain);
       await authenticated.register(userRoutes, domain);
     });
+
+    await api.register(async (forClients) => {
+      await forClients.register(forms);
+      forClients.addHook('preValidation', requireClient(clientRegistry(config)));
+      await forClients.register(oauthRoutes, domain);
+    });
   });
 
   return app;
+}
+
+function clientRegistry(config: Config): ClientRegistry {
+  const clients = listOf(config.INTROSPECTION_CLIENTS).map(parseClient);
+  return new ClientRegistry(clients.filter((client) => client !== undefined));
 }
 
 const secondsPerDay = 86_400;

@@ -8,10 +8,20 @@
 export const errorCatalogue = {
   MALFORMED_REQUEST: { status: 400, detail: 'The request is not valid HTTP' },
   MALFORMED_JSON: { status: 400, detail: 'The request body is not valid JSON in UTF-8' },
+  OAUTH_REQUEST_INVALID: {
+    status: 400,
+    detail: 'The request lacks a parameter, repeats one or is otherwise malformed',
+    oauth: 'invalid_request',
+  },
   AUTHENTICATION_REQUIRED: { status: 401, detail: 'An access token is required' },
   ACCESS_TOKEN_INVALID: { status: 401, detail: 'The access token is not valid' },
   ACCESS_TOKEN_EXPIRED: { status: 401, detail: 'The access token has expired' },
   SESSION_ENDED: { status: 401, detail: 'The session has ended' },
+  CLIENT_AUTHENTICATION_FAILED: {
+    status: 401,
+    detail: 'The client is unknown, or its secret is missing or wrong',
+    oauth: 'invalid_client',
+  },
   INVALID_CREDENTIALS: { status: 401, detail: 'Incorrect email or password' },
   REFRESH_TOKEN_INVALID: { status: 401, detail: 'The refresh token is not valid' },
   REFRESH_TOKEN_EXPIRED: { status: 401, detail: 'The refresh token has expired' },
@@ -26,7 +36,10 @@ export const errorCatalogue = {
   EMAIL_ALREADY_EXISTS: { status: 409, detail: 'Email already registered' },
   PRECONDITION_FAILED: { status: 412, detail: 'A precondition of the request does not hold' },
   BODY_TOO_LARGE: { status: 413, detail: 'The request body is too large' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, detail: 'The request body must be sent as application/json' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    detail: 'The request body is not in a format that this operation accepts',
+  },
   RANGE_NOT_SATISFIABLE: { status: 416, detail: 'The requested range is not there' },
   EXPECTATION_FAILED: { status: 417, detail: 'The expectation in the Expect header cannot be met' },
   VALIDATION_ERROR: { status: 422, detail: 'The request does not match what this operation accepts' },
@@ -42,7 +55,18 @@ export const errorCatalogue = {
   },
   NOT_READY: { status: 503, detail: 'This instance is not ready to serve' },
   SHUTTING_DOWN: { status: 503, detail: 'This instance is shutting down, try another' },
-} as const satisfies Record<string, { status: number; detail: string }>;
+} as const satisfies Record<string, CatalogueEntry>;
+
+export interface CatalogueEntry {
+  status: number;
+  detail: string;
+  /** What OAuth calls it, for clients that know nothing of our codes (RFC 6749 §5.2). */
+  oauth?: OAuthError;
+}
+
+export const oauthErrors = ['invalid_client', 'invalid_request'] as const;
+
+export type OAuthError = (typeof oauthErrors)[number];
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
@@ -73,6 +97,7 @@ export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly statusCode: number;
   readonly detail: string;
+  readonly oauth: OAuthError | undefined;
   readonly errors: FieldError[] | undefined;
   readonly retryAfter: number | undefined;
   readonly allow: string[] | undefined;
@@ -80,8 +105,10 @@ export class ApiError extends Error {
   constructor(code: ErrorCode, options: ApiErrorOptions = {}) {
     super(code, { cause: options.cause });
     this.code = code;
-    this.statusCode = errorCatalogue[code].status;
-    this.detail = options.detail ?? errorCatalogue[code].detail;
+    const { status, detail, oauth }: CatalogueEntry = errorCatalogue[code];
+    this.statusCode = status;
+    this.detail = options.detail ?? detail;
+    this.oauth = oauth;
     this.errors = options.errors;
     this.retryAfter = options.retryAfter ?? (this.statusCode === 503 ? 1 : undefined);
     this.allow = options.allow;

@@ -6,6 +6,7 @@ import { StartError } from '../errors.ts';
 import { loadTokenKeys, type TokenKeys } from '../keys/token-keys.ts';
 import { keyFileProblems, secretProblems } from './key-rules.ts';
 import {
+  clientProblems,
   databaseProblems,
   missingDatabase,
   originProblems,
@@ -27,6 +28,7 @@ const rules = [
   passwordProblems,
   originProblems,
   proxyProblems,
+  clientProblems,
 ];
 
 /** Every missing or invalid setting at once, for a person to mend. */

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { hashSecret, parseClient } from '../clients/client-registry.ts';
 import { isSecretAlgorithm } from '../keys/algorithm.ts';
 import { listOf, type Settings } from './schema.ts';
 
@@ -35,6 +36,30 @@ export function passwordProblems({ PASSWORD_MIN_LENGTH, PASSWORD_MAX_LENGTH }: S
   return PASSWORD_MIN_LENGTH > PASSWORD_MAX_LENGTH
     ? ['PASSWORD_MIN_LENGTH must not exceed PASSWORD_MAX_LENGTH']
     : [];
+}
+
+// What `printf %s "$SECRET" | sha256sum` and `echo "$SECRET" | sha256sum` make of a variable that is not set
+const hashesOfNothing = ['', '\n'].map(hashSecret);
+
+/** Where an entry is malformed only its place is told: what looks like its id may be a piece of a secret. */
+export function clientProblems(settings: Settings): string[] {
+  const problems: string[] = [];
+  const ids = new Set<string>();
+  for (const [index, entry] of listOf(settings.INTROSPECTION_CLIENTS).entries()) {
+    const client = parseClient(entry);
+    if (client === undefined) {
+      problems.push(
+        `INTROSPECTION_CLIENTS: entry ${index + 1} is not id:hash with a hash of 64 lower-case hex digits, made by printf %s "$SECRET" | sha256sum`,
+      );
+      continue;
+    }
+    if (ids.has(client.id)) problems.push(`INTROSPECTION_CLIENTS: "${client.id}" is there more than once`);
+    ids.add(client.id);
+    if (hashesOfNothing.some((hash) => hash.equals(client.secretHash))) {
+      problems.push(`INTROSPECTION_CLIENTS: the secret of "${client.id}" is empty`);
+    }
+  }
+  return problems;
 }
 
 /** Not of length 0 either: that would believe everybody. */

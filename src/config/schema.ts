@@ -140,6 +140,11 @@ export const settingsSchema = Type.Object({
     default: '',
     description: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, separated by commas',
   }),
+  INTROSPECTION_CLIENTS: Type.String({
+    default: '',
+    description:
+      'Who may introspect and revoke tokens: id:hash pairs, separated by commas; the hash is the SHA-256 of the secret in hex',
+  }),
   SHUTDOWN_DELAY_MS: Type.Optional(
     Type.Integer({
       minimum: 0,

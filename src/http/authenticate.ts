@@ -10,6 +10,8 @@ declare module 'fastify' {
     session: AccessClaims | null;
     /** Whom the request turned out to be from, for its log line. */
     userId: number | null;
+    /** Which client the request is from, for its log line. */
+    clientId: string | null;
   }
 }
 
@@ -17,6 +19,7 @@ export default fp(
   async (app) => {
     app.decorateRequest('session', null);
     app.decorateRequest('userId', null);
+    app.decorateRequest('clientId', null);
   },
   { name: 'authenticate' },
 );

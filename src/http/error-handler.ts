@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { ApiError, type ErrorCode, type FieldError } from '../errors.ts';
+import { ApiError, type ErrorCode, type FieldError, type OAuthError } from '../errors.ts';
 import { fieldErrors } from './validation.ts';
 
 declare module 'fastify' {
@@ -15,6 +15,8 @@ declare module 'fastify' {
 export interface ErrorEnvelope {
   detail: string;
   error_code: ErrorCode;
+  /** The same in the words of OAuth, for what RFC 6749 §5.2 has a word. */
+  error?: OAuthError;
   errors?: FieldError[];
 }
 
@@ -55,19 +57,22 @@ function severity({ statusCode, code }: ApiError): 'error' | 'warn' | 'debug' {
 const maxFieldErrors = 20;
 const maxFieldLength = 100;
 
-export function envelope({ detail, code, errors }: ApiError): ErrorEnvelope {
-  if (!errors) return { detail, error_code: code };
+export function envelope({ detail, code, oauth, errors }: ApiError): ErrorEnvelope {
+  const body = { detail, error_code: code, ...(oauth && { error: oauth }) };
+  if (!errors) return body;
   const shown = errors.slice(0, maxFieldErrors).map(({ field, message }) => ({
     field: field.length > maxFieldLength ? `${field.slice(0, maxFieldLength).toWellFormed()}…` : field,
     message,
   }));
-  return { detail, error_code: code, errors: shown };
+  return { ...body, errors: shown };
 }
 
 // RFC 6750 §3.1: a challenge says invalid_token when a token was presented, and nothing when none was
 const refusedTokens: ErrorCode[] = ['ACCESS_TOKEN_INVALID', 'ACCESS_TOKEN_EXPIRED', 'SESSION_ENDED'];
 
 function challenge(code: ErrorCode): string {
+  // RFC 6749 §5.2: the scheme by which clients authenticate; RFC 7617 §2.1: in UTF-8
+  if (code === 'CLIENT_AUTHENTICATION_FAILED') return 'Basic realm="gatehouse", charset="UTF-8"';
   const realm = 'Bearer realm="gatehouse"';
   return refusedTokens.includes(code) ? `${realm}, error="invalid_token"` : realm;
 }

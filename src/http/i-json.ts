@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type FieldError } from '../errors.ts';
+import { refuseContentCoding } from './content-coding.ts';
 
 /**
  * Reads request bodies as I-JSON (RFC 7493): valid UTF-8, no member of the outermost object given twice, no text that is
@@ -18,9 +19,7 @@ export default fp(
       'application/json',
       { parseAs: 'buffer' },
       async ({ headers }: FastifyRequest, body: Buffer) => {
-        // RFC 9110 §8.4: 415 for a content coding that is not supported
-        const coding = headers['content-encoding'] ?? 'identity';
-        if (coding.toLowerCase() !== 'identity') throw new ApiError('UNSUPPORTED_MEDIA_TYPE');
+        refuseContentCoding(headers);
         return parseIJson(body);
       },
     );

@@ -22,10 +22,18 @@ export default fp(
           { name: 'accounts', description: 'Register and read users' },
           { name: 'sessions', description: 'Log in and stay logged in' },
           { name: 'discovery', description: 'For those who verify tokens themselves' },
+          { name: 'oauth', description: 'For gateways and resource servers that check tokens' },
           { name: 'health', description: 'For orchestrators' },
         ],
         components: {
-          securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+          securitySchemes: {
+            accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+            client: {
+              type: 'http',
+              scheme: 'basic',
+              description: 'The id and secret of a client, each form-urlencoded first (RFC 6749 §2.3.1)',
+            },
+          },
         },
       },
       // A component is called what its schema is called

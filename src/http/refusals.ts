@@ -15,6 +15,12 @@ const fromBodies: ErrorCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
   'VALIDATION_ERROR',
 ];
+const fromForms: ErrorCode[] = [
+  'OAUTH_REQUEST_INVALID',
+  'CLIENT_AUTHENTICATION_FAILED',
+  'BODY_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+];
 export const fromAccessTokens: ErrorCode[] = [
   'AUTHENTICATION_REQUIRED',
   'ACCESS_TOKEN_INVALID',
@@ -25,6 +31,11 @@ export const fromAccessTokens: ErrorCode[] = [
 /** The refusals an operation with a body declares: its own and those that any such operation may send. */
 export function refusalsWithBody(...codes: ErrorCode[]) {
   return refusals(...codes, ...fromBodies);
+}
+
+/** The refusals an operation declares that takes a form from a client. */
+export function refusalsWithForm() {
+  return refusals(...fromForms);
 }
 
 /** The refusals an operation declares that asks the database: its own and those that any such operation may send. */
@@ -57,7 +68,10 @@ function responsesFor(...codes: ErrorCode[]): Record<number, ErrorResponseSchema
 /** The headers that a response with this status declares. */
 export function headersOf(status: number): Record<string, object> {
   if (status === 401) {
-    return { ...requestIdHeader, 'www-authenticate': { type: 'string', description: 'RFC 6750 §3' } };
+    return {
+      ...requestIdHeader,
+      'www-authenticate': { type: 'string', description: 'How to authenticate (RFC 9110 §11.6.1)' },
+    };
   }
   if (status === 503) {
     const retryAfter = {

@@ -11,6 +11,7 @@ export default fp(
           status: reply.statusCode,
           ms: Math.round(reply.elapsedTime * 10) / 10,
           user_id: request.userId ?? undefined,
+          client_id: request.clientId ?? undefined,
           error_code: reply.errorCode ?? undefined,
         },
         'request',

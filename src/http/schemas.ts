@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
-import { type ErrorCode, errorCodes } from '../errors.ts';
+import { type ErrorCode, errorCodes, type OAuthError, oauthErrors } from '../errors.ts';
+import { oauthComponents } from './oauth-schemas.ts';
 import { responseOf } from './responses.ts';
 import { wellKnownComponents } from './well-known-schemas.ts';
 
@@ -68,6 +69,11 @@ const ErrorResponse = Type.Object(
   {
     detail: Type.String({ description: 'For people' }),
     error_code: Type.Unsafe<ErrorCode>(Type.Ref('ErrorCode')),
+    error: Type.Optional(
+      Type.Unsafe<OAuthError>(
+        Type.String({ enum: [...oauthErrors], description: 'In the words of OAuth; only below /oauth' }),
+      ),
+    ),
     errors: Type.Optional(
       Type.Array(Type.Unsafe<Static<typeof FieldErrorSchema>>(Type.Ref('FieldError')), {
         description: 'One entry for each fault; only with VALIDATION_ERROR',
@@ -182,6 +188,7 @@ const components = [
   Credentials,
   RefreshRequest,
   ...wellKnownComponents,
+  ...oauthComponents,
 ];
 
 export default fp<PasswordLengths>(

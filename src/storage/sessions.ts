@@ -18,6 +18,19 @@ const sessionColumns = `
   floor(extract(epoch FROM least(expires_at, rotated_at + idle_seconds * interval '1 second')))::bigint AS refresh_expires_at,
   floor(extract(epoch FROM now()))::bigint AS now`;
 
+/** Neither over nor left idle for too long. */
+export const isAlive = `expires_at > now() AND rotated_at + idle_seconds * interval '1 second' > now()`;
+
+/**
+ * A refresh with a token of handle hash $1 and generation $2 succeeds, the grace being $3 seconds: it is the current
+ * generation, or was until then.
+ */
+export const isRefreshable = `
+  tokens = $1
+  AND (generation = $2
+    OR (generation = $2 + 1 AND $3::integer > 0 AND rotated_at > now() - $3::integer * interval '1 second'))
+  AND ${isAlive}`;
+
 export interface NewSession {
   userId: number;
   /** The hash that the password was checked against. */
@@ -80,10 +93,7 @@ export async function rotateSession(
       UPDATE refreshaccesstokens
       SET generation = $2 + 1,
           rotated_at = CASE WHEN generation = $2 THEN now() ELSE rotated_at END
-      WHERE tokens = $1
-        AND (generation = $2
-          OR (generation = $2 + 1 AND $3::integer > 0 AND rotated_at > now() - $3::integer * interval '1 second'))
-        AND expires_at > now() AND rotated_at + idle_seconds * interval '1 second' > now()
+      WHERE ${isRefreshable}
       RETURNING ${sessionColumns}`,
     values: [presented.handleHash, presented.generation, graceSeconds],
   });

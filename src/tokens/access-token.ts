@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../errors.ts';
 import { isExpired } from './token-error.ts';
-import type { TokenSigner } from './token-signer.ts';
+import type { TokenSigner, TokenTimes } from './token-signer.ts';
 import type { Claims } from './token-verifier.ts';
 
 /** Whom an access token speaks for. */
@@ -10,10 +10,15 @@ export interface AccessClaims {
   sessionId: number;
 }
 
-/** The access token of a session (JWT, RFC 9068 in spirit): `issuedAt` and `expiresAt` in seconds since the epoch. */
+export interface AccessToken extends AccessClaims, TokenTimes {
+  /** Different for each token. */
+  jti: string;
+}
+
+/** The access token of a session (JWT, RFC 9068 in spirit). */
 export function signAccessToken(
   signer: TokenSigner,
-  { userId, sessionId, issuedAt, expiresAt }: AccessClaims & { issuedAt: number; expiresAt: number },
+  { userId, sessionId, issuedAt, expiresAt }: AccessClaims & TokenTimes,
 ): string {
   return signer.sign({
     sub: String(userId),
@@ -25,19 +30,21 @@ export function signAccessToken(
 }
 
 /**
- * Verifies an access token and returns the ids it carries. Whether the session is still alive is checked by the
+ * Verifies an access token and returns what it says. Whether the session is still alive is checked by the
  * statement that serves the request.
  *
  * @throws ApiError ACCESS_TOKEN_EXPIRED when only its time has passed, ACCESS_TOKEN_INVALID otherwise
  */
-export function verifyAccessToken(signer: TokenSigner, token: string): AccessClaims {
+export function verifyAccessToken(signer: TokenSigner, token: string): AccessToken {
   let claims: Claims;
   try {
     claims = signer.verify(token);
   } catch (error) {
     throw new ApiError(isExpired(error) ? 'ACCESS_TOKEN_EXPIRED' : 'ACCESS_TOKEN_INVALID', { cause: error });
   }
-  return { userId: idFrom(claims['sub']), sessionId: idFrom(claims['sid']) };
+  const { sub, sid, jti, iat, exp } = claims;
+  if (typeof jti !== 'string') throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'jti is not text' });
+  return { userId: idFrom(sub), sessionId: idFrom(sid), jti, issuedAt: iat, expiresAt: exp };
 }
 
 function idFrom(claim: unknown): number {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { ApiError } from '../errors.ts';
 import { isExpired } from './token-error.ts';
-import type { TokenSigner } from './token-signer.ts';
+import type { TokenSigner, TokenTimes } from './token-signer.ts';
 import type { Claims } from './token-verifier.ts';
 
 /** What a refresh token says: the session's handle and how often the token was rotated. */
@@ -11,6 +11,8 @@ export interface RefreshClaims {
   /** 1 for the first token of a session, one more with each rotation. */
   generation: number;
 }
+
+export type RefreshToken = RefreshClaims & TokenTimes;
 
 const handleBytes = 32;
 const handlePattern = /^[\w-]{43}$/;
@@ -26,20 +28,20 @@ export function hashHandle(handle: string): Buffer {
 }
 
 /**
- * The refresh token of one generation of a session, times in seconds since the epoch.
+ * The refresh token of one generation of a session.
  *
  * The same claims always give the same bytes: the times come from the session's row and HMAC is deterministic. So
  * whoever repeats a refresh gets what the first one got, from any replica, without the token being stored anywhere.
  */
 export function signRefreshToken(
   signer: TokenSigner,
-  { handle, generation, issuedAt, expiresAt }: RefreshClaims & { issuedAt: number; expiresAt: number },
+  { handle, generation, issuedAt, expiresAt }: RefreshToken,
 ): string {
   return signer.sign({ handle, generation, iat: issuedAt, exp: expiresAt });
 }
 
 /** @throws ApiError REFRESH_TOKEN_EXPIRED when only its time has passed, REFRESH_TOKEN_INVALID otherwise */
-export function verifyRefreshToken(signer: TokenSigner, token: string): RefreshClaims {
+export function verifyRefreshToken(signer: TokenSigner, token: string): RefreshToken {
   let claims: Claims;
   try {
     claims = signer.verify(token);
@@ -48,11 +50,11 @@ export function verifyRefreshToken(signer: TokenSigner, token: string): RefreshC
       cause: error,
     });
   }
-  const { handle, generation } = claims;
+  const { handle, generation, iat, exp } = claims;
   if (typeof handle !== 'string' || !handlePattern.test(handle) || !isGeneration(generation)) {
     throw new ApiError('REFRESH_TOKEN_INVALID', { cause: 'handle or generation is not of its form' });
   }
-  return { handle, generation };
+  return { handle, generation, issuedAt: iat, expiresAt: exp };
 }
 
 function isGeneration(claim: unknown): claim is number {

@@ -11,3 +11,9 @@ export interface TokenSigners {
   access: TokenSigner;
   refresh: TokenSigner;
 }
+
+/** When a token was issued and when it expires, in seconds since the epoch. */
+export interface TokenTimes {
+  issuedAt: number;
+  expiresAt: number;
+}

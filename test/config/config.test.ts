@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -30,6 +30,7 @@ const defaults = {
   PASSWORD_BLOCKLIST: 'on',
   CORS_ORIGINS: '',
   TRUST_PROXY: '',
+  INTROSPECTION_CLIENTS: '',
   LOG_LEVEL: 'info',
 };
 const secret = randomBytes(48).toString('base64');
@@ -159,6 +160,43 @@ t.test('TRUST_PROXY and lists', async (t) => {
   }
   t.strictSame(listOf(' a ,b,, c'), ['a', 'b', 'c']);
   t.strictSame(listOf(''), []);
+});
+
+t.test('INTROSPECTION_CLIENTS', async (t) => {
+  const hash = (secret: string) => createHash('sha256').update(secret).digest('hex');
+  const [one, two] = [hash('one'), hash('two')];
+  for (const good of ['', `gateway:${one}`, ` a:${one} ,, b:${one}`, `urn:gw:1:${one},größe:${two}`]) {
+    t.strictSame(problemsOf({ INTROSPECTION_CLIENTS: good }), [], good);
+  }
+
+  const malformed = {
+    'the secret itself': 'correct-horse-battery-staple-9c1f',
+    'a secret with colons': 'correct:horse:battery',
+    'upper case': one.toUpperCase(),
+    'one digit short': one.slice(1),
+    'one digit more': `${one}0`,
+    'a bcrypt hash': '$2b$12$vIsWRUgJYa1IbmxHhYWonOV.ERAb.Ydfbw3eVFRW9cQBwhDHFii.W',
+    'no hash': '',
+  };
+  for (const [name, value] of Object.entries(malformed)) {
+    t.test(`${name} in place of the hash is refused, and not quoted`, async (t) => {
+      const problems = problemsOf({ INTROSPECTION_CLIENTS: `other:${two},gateway:${value}` });
+      t.equal(problems.length, 1);
+      t.match(problems[0], /^INTROSPECTION_CLIENTS: entry 2 .*printf %s "\$SECRET" \| sha256sum$/);
+      if (value) t.notMatch(problems[0], value.slice(0, 7));
+    });
+  }
+  for (const entry of [one, `:${one}`, `a b:${one}`, `a :${one}`, `a\u0007:${one}`, 'gateway', ':']) {
+    t.match(problemsOf({ INTROSPECTION_CLIENTS: entry }), [/^INTROSPECTION_CLIENTS: entry 1 /], entry);
+  }
+  t.strictSame(problemsOf({ INTROSPECTION_CLIENTS: `a:${one},b:${one},a:${two}` }), [
+    'INTROSPECTION_CLIENTS: "a" is there more than once',
+  ]);
+  for (const nothing of ['', '\n']) {
+    t.strictSame(problemsOf({ INTROSPECTION_CLIENTS: `a:${hash(nothing)}` }), [
+      'INTROSPECTION_CLIENTS: the secret of "a" is empty',
+    ]);
+  }
 });
 
 t.test('no problem quotes a secret', async (t) => {

@@ -5,7 +5,7 @@ import { startApp } from '../support/app.ts';
 interface Response {
   description: string;
   headers?: Record<string, unknown>;
-  content: Record<string, { schema: { $ref?: string } }>;
+  content?: Record<string, { schema: { $ref?: string } }>;
 }
 interface Operation {
   operationId: string;
@@ -48,6 +48,11 @@ t.test('the OpenAPI document', async (t) => {
     t.notOk('servers' in document);
     t.strictSame(document.components.securitySchemes, {
       accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      client: {
+        type: 'http',
+        scheme: 'basic',
+        description: 'The id and secret of a client, each form-urlencoded first (RFC 6749 §2.3.1)',
+      },
     });
   });
 
@@ -63,6 +68,8 @@ t.test('the OpenAPI document', async (t) => {
       'post /api/v1/register-user',
       'post /auth/user/create',
       'post /auth/user/verify',
+      'post /oauth/introspect',
+      'post /oauth/revoke',
     ]);
     t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length);
   });
@@ -75,9 +82,12 @@ t.test('the OpenAPI document', async (t) => {
       'ErrorResponse',
       'FieldError',
       'HealthStatus',
+      'IntrospectionRequest',
+      'IntrospectionResponse',
       'NotReady',
       'RefreshRequest',
       'RegisterUserRequest',
+      'RevocationRequest',
       'TokenPair',
       'User',
     ]);
@@ -90,27 +100,33 @@ t.test('the OpenAPI document', async (t) => {
       const known = document.tags.map((tag) => tag.name);
       t.equal(operation.tags.length, 1);
       for (const tag of operation.tags) t.ok(known.includes(tag));
+      const isForm = name.startsWith('post /oauth/');
       if (name.startsWith('post')) {
         t.equal(operation.requestBody?.required, true);
-        t.match(
-          operation.requestBody?.content['application/json']?.schema.$ref,
-          /\/(\w+Request|Credentials)$/,
-        );
+        const [[type, body] = [], ...others] = Object.entries(operation.requestBody?.content ?? {});
+        t.strictSame(others, []);
+        t.equal(type, isForm ? 'application/x-www-form-urlencoded' : 'application/json');
+        t.match(body?.schema.$ref, /\/(\w+Request|Credentials)$/);
       }
       const statuses = Object.keys(operation.responses);
       const always = ['400', '408', '417', '431', '500'];
-      const bodies = name.startsWith('post') ? ['413', '415', '422', '503'] : [];
+      const bodies = name.startsWith('post') ? ['413', '415', '503', isForm ? '401' : '422'] : [];
       for (const status of [...always, ...bodies]) t.ok(statuses.includes(status), status);
+      if (isForm) t.notOk(statuses.includes('422'));
       for (const [status, { description, headers, content }] of Object.entries(operation.responses)) {
         t.match(description, /\w/);
         t.ok(headers?.['x-request-id'], `${status} declares x-request-id`);
         t.equal(Boolean(headers?.['retry-after']), status === '503');
         t.equal(Boolean(headers?.['www-authenticate']), status === '401');
-        t.strictSame(Object.keys(content), ['application/json']);
+        if (name === 'post /oauth/revoke' && status === '200') {
+          t.equal(content, undefined, 'RFC 7009 §2.2: there is nothing to say');
+          continue;
+        }
+        t.strictSame(Object.keys(content ?? {}), ['application/json']);
         const success = status.startsWith('2');
         const component = /z$/.test(name) && status === '503' ? 'NotReady' : 'ErrorResponse';
-        const { schema } = content['application/json'] ?? {};
-        if (success) t.match(schema?.$ref, /\/(User|TokenPair|HealthStatus)$/);
+        const { schema } = content?.['application/json'] ?? {};
+        if (success) t.match(schema?.$ref, /\/(User|TokenPair|HealthStatus|IntrospectionResponse)$/);
         else t.strictSame(schema, ref(component));
       }
     });
@@ -148,8 +164,26 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
-  t.test('only what needs a token asks for one', async (t) => {
-    const secured = operations.filter(({ security }) => security !== undefined).map(({ name }) => name);
-    t.strictSame(secured.sort(), ['get /api/v1/me', 'get /auth/user/{user_id}']);
+  t.test('forms may hold parameters that nobody knows (RFC 6749 §3.2)', async (t) => {
+    for (const name of ['IntrospectionRequest', 'RevocationRequest']) {
+      t.strictSame(schemas[name]?.required, ['token']);
+      t.equal(schemas[name]?.additionalProperties, undefined);
+    }
+    t.strictSame(schemas['IntrospectionResponse']?.required, ['active']);
+    t.strictSame(schemas['ErrorResponse']?.properties['error']?.['enum'], [
+      'invalid_client',
+      'invalid_request',
+    ]);
+    t.strictSame(schemas['ErrorResponse']?.required, ['detail', 'error_code']);
+  });
+
+  t.test('only what needs a token or a client asks for one', async (t) => {
+    const secured = operations.filter(({ security }) => security !== undefined);
+    t.strictSame(Object.fromEntries(secured.map(({ name, security }) => [name, security])), {
+      'get /api/v1/me': [{ accessToken: [] }],
+      'get /auth/user/{user_id}': [{ accessToken: [] }],
+      'post /oauth/introspect': [{ client: [] }],
+      'post /oauth/revoke': [{ client: [] }],
+    });
   });
 });

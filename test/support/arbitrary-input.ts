@@ -8,7 +8,7 @@ export type Body = Record<string, unknown>;
 export const someone = (): Body => ({ ...newPerson(), about: 'Countess' });
 const credentials = (): Body => ({ email: newPerson().email, password: 'analytical engine' });
 
-/** Every operation with a body: its fields and how long each may be. */
+/** Every operation with a JSON body: its fields and how long each may be. */
 export const operations: {
   url: string;
   valid: () => Body;

@@ -1,13 +1,16 @@
 import type { Test } from 'tap';
-import { type ErrorCode, errorCatalogue } from '../../src/errors.ts';
+import { type CatalogueEntry, type ErrorCode, errorCatalogue } from '../../src/errors.ts';
 import type { Answer } from './app.ts';
 
 /** Asserts the status, headers and body of a refusal with this code; the body holds nothing else. */
 export function refused(t: Test, answer: Answer, code: ErrorCode): void {
-  const { status } = errorCatalogue[code];
-  const members = status === 422 ? ['detail', 'error_code', 'errors'] : ['detail', 'error_code'];
+  const { status, oauth }: CatalogueEntry = errorCatalogue[code];
+  const members = ['detail', 'error_code'];
+  if (oauth !== undefined) members.push('error');
+  if (status === 422) members.push('errors');
   t.equal(answer.status, status, `${code} is ${status}`);
   t.equal(answer.body['error_code'], code);
+  t.equal(answer.body['error'], oauth);
   t.type(answer.body['detail'], 'string');
   t.strictSame(Object.keys(answer.body), members);
   t.match(answer.headers['content-type'], /^application\/json/);

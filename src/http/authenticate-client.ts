@@ -1,0 +1,60 @@
+import { isUtf8 } from 'node:buffer';
+import type { preValidationHookHandler } from 'fastify';
+import type { ClientRegistry } from '../clients/client-registry.ts';
+import { ApiError } from '../errors.ts';
+import { formDecoded, invalid, parametersOf } from './forms.ts';
+
+interface ClientCredentials {
+  id: string;
+  secret: string;
+}
+
+/**
+ * Refuses requests that are not from a client, before anything else about them is judged. What the others send is then
+ * in the body as an object.
+ */
+export function requireClient(clients: ClientRegistry): preValidationHookHandler {
+  return (request, _reply, done) => {
+    const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+    const presented = presentedCredentials(request.headers.authorization, form);
+    if (presented === undefined || !clients.verify(presented.id, presented.secret)) {
+      throw new ApiError('CLIENT_AUTHENTICATION_FAILED');
+    }
+    request.clientId = presented.id;
+    request.body = parametersOf(form);
+    done();
+  };
+}
+
+/**
+ * By HTTP Basic or in the form (RFC 6749 §2.3.1). Undefined when there are none, or not in their form.
+ *
+ * @throws ApiError OAUTH_REQUEST_INVALID when it could be one client or another
+ */
+function presentedCredentials(
+  authorization: string | undefined,
+  form: URLSearchParams,
+): ClientCredentials | undefined {
+  const id = form.get('client_id') ?? '';
+  const secret = form.get('client_secret') ?? '';
+  if (authorization === undefined) return { id, secret };
+  // RFC 6749 §2.3: no more than one method in a request
+  if (secret !== '') throw invalid('The client authenticates in more than one way');
+  const basic = fromBasic(authorization);
+  // Many libraries name the client in the form as well, which is no second method
+  if (basic !== undefined && id !== '' && id !== basic.id) throw invalid('Two clients are named');
+  return basic;
+}
+
+const basicPattern = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
+
+/** RFC 7617 §2, with both parts encoded as in a form (RFC 6749 §2.3.1). */
+function fromBasic(authorization: string): ClientCredentials | undefined {
+  const bytes = Buffer.from(basicPattern.exec(authorization)?.[1] ?? '', 'base64');
+  const pair = bytes.toString();
+  const colon = pair.indexOf(':');
+  if (!isUtf8(bytes) || colon === -1) return undefined;
+  const id = formDecoded(pair.slice(0, colon));
+  const secret = formDecoded(pair.slice(colon + 1));
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
