@@ -1,7 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type FieldError } from '../errors.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body may be left out, or be empty, and is then validated as {}. */
+    bodyOptional?: boolean;
+  }
+}
 
 /**
  * Reads request bodies as I-JSON (RFC 7493): valid UTF-8, no member of the outermost object given twice, no text that is
@@ -17,16 +24,27 @@ export default fp(
     app.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      async ({ headers }: FastifyRequest, body: Buffer) => {
+      async (request: FastifyRequest, body: Buffer) => {
         // RFC 9110 §8.4: 415 for a content coding that is not supported
-        const coding = headers['content-encoding'] ?? 'identity';
+        const coding = request.headers['content-encoding'] ?? 'identity';
         if (coding.toLowerCase() !== 'identity') throw new ApiError('UNSUPPORTED_MEDIA_TYPE');
+        // Many clients name a content type whether or not they have content
+        if (body.length === 0 && request.routeOptions.config.bodyOptional) return undefined;
         return parseIJson(body);
       },
     );
+    app.addHook('onRoute', (route) => {
+      if (!route.config?.bodyOptional) return;
+      route.preValidation = [route.preValidation ?? [], emptyWhenAbsent].flat();
+    });
   },
   { name: 'i-json' },
 );
+
+const emptyWhenAbsent: preValidationHookHandler = (request, _reply, done) => {
+  if (request.body === undefined) request.body = {};
+  done();
+};
 
 /** @throws ApiError MALFORMED_JSON, or VALIDATION_ERROR naming the members that are given twice or not Unicode */
 export function parseIJson(body: Buffer): unknown {

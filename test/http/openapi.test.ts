@@ -5,7 +5,7 @@ import { startApp } from '../support/app.ts';
 interface Response {
   description: string;
   headers?: Record<string, unknown>;
-  content: Record<string, { schema: { $ref?: string } }>;
+  content?: Record<string, { schema: { $ref?: string } }>;
 }
 interface Operation {
   operationId: string;
@@ -53,12 +53,17 @@ t.test('the OpenAPI document', async (t) => {
 
   t.test('lists the operations and nothing else', async (t) => {
     t.strictSame(operations.map(({ name }) => name).sort(), [
+      'delete /api/v1/me/sessions/{session_id}',
       'get /api/v1/me',
+      'get /api/v1/me/sessions',
       'get /auth/user/{user_id}',
       'get /livez',
       'get /readyz',
       'get /startupz',
       'post /api/v1/auth/login',
+      'post /api/v1/auth/logout',
+      'post /api/v1/auth/logout-all',
+      'post /api/v1/auth/logout-others',
       'post /api/v1/auth/refresh-token',
       'post /api/v1/register-user',
       'post /auth/user/create',
@@ -75,23 +80,32 @@ t.test('the OpenAPI document', async (t) => {
       'ErrorResponse',
       'FieldError',
       'HealthStatus',
+      'LogoutRequest',
       'NotReady',
       'RefreshRequest',
       'RegisterUserRequest',
+      'Session',
+      'SessionList',
       'TokenPair',
       'User',
     ]);
     t.notMatch(response.body, /def-\d|Schema\d|anyOf|"type":\[|"null"|exclusiveMinimum/);
   });
 
+  const withoutBody = [
+    'delete /api/v1/me/sessions/{session_id}',
+    'post /api/v1/auth/logout-all',
+    'post /api/v1/auth/logout-others',
+  ];
   for (const { name, ...operation } of operations) {
     t.test(`${name} is complete`, async (t) => {
       t.match(operation, { operationId: /^[a-z]\w+$/, summary: /\w/, description: /\.$/ });
       const known = document.tags.map((tag) => tag.name);
       t.equal(operation.tags.length, 1);
       for (const tag of operation.tags) t.ok(known.includes(tag));
-      if (name.startsWith('post')) {
-        t.equal(operation.requestBody?.required, true);
+      if (withoutBody.includes(name)) t.equal(operation.requestBody, undefined);
+      else if (name.startsWith('post')) {
+        t.equal(operation.requestBody?.required, name !== 'post /api/v1/auth/logout');
         t.match(
           operation.requestBody?.content['application/json']?.schema.$ref,
           /\/(\w+Request|Credentials)$/,
@@ -99,18 +113,22 @@ t.test('the OpenAPI document', async (t) => {
       }
       const statuses = Object.keys(operation.responses);
       const always = ['400', '408', '417', '431', '500'];
-      const bodies = name.startsWith('post') ? ['413', '415', '422', '503'] : [];
+      const bodies = /^(post|delete)/.test(name) ? ['413', '415', '422', '503'] : [];
       for (const status of [...always, ...bodies]) t.ok(statuses.includes(status), status);
       for (const [status, { description, headers, content }] of Object.entries(operation.responses)) {
         t.match(description, /\w/);
         t.ok(headers?.['x-request-id'], `${status} declares x-request-id`);
         t.equal(Boolean(headers?.['retry-after']), status === '503');
         t.equal(Boolean(headers?.['www-authenticate']), status === '401');
-        t.strictSame(Object.keys(content), ['application/json']);
+        if (status === '204') {
+          t.equal(content, undefined);
+          continue;
+        }
+        t.strictSame(Object.keys(content ?? {}), ['application/json']);
         const success = status.startsWith('2');
         const component = /z$/.test(name) && status === '503' ? 'NotReady' : 'ErrorResponse';
-        const { schema } = content['application/json'] ?? {};
-        if (success) t.match(schema?.$ref, /\/(User|TokenPair|HealthStatus)$/);
+        const { schema } = content?.['application/json'] ?? {};
+        if (success) t.match(schema?.$ref, /\/(User|TokenPair|SessionList|HealthStatus)$/);
         else t.strictSame(schema, ref(component));
       }
     });
@@ -136,7 +154,12 @@ t.test('the OpenAPI document', async (t) => {
   });
 
   t.test('what may be null or left out says so', async (t) => {
-    const { User, CreateUserRequest, RegisterUserRequest } = schemas;
+    const { User, Session, CreateUserRequest, RegisterUserRequest, LogoutRequest } = schemas;
+    for (const name of ['ip', 'user_agent'])
+      t.match(Session?.properties[name], { type: 'string', nullable: true });
+    t.equal(Session?.required?.length, 7);
+    t.equal(LogoutRequest?.required, undefined);
+    t.equal(LogoutRequest?.additionalProperties, false);
     t.match(User?.properties['about'], { type: 'string', nullable: true });
     t.equal(User?.required?.length, 7);
     t.strictSame(CreateUserRequest?.required, ['email', 'password']);
@@ -149,7 +172,21 @@ t.test('the OpenAPI document', async (t) => {
   });
 
   t.test('only what needs a token asks for one', async (t) => {
-    const secured = operations.filter(({ security }) => security !== undefined).map(({ name }) => name);
-    t.strictSame(secured.sort(), ['get /api/v1/me', 'get /auth/user/{user_id}']);
+    const secured = operations.filter(({ security }) => security !== undefined);
+    t.strictSame(secured.map(({ name }) => name).sort(), [
+      'delete /api/v1/me/sessions/{session_id}',
+      'get /api/v1/me',
+      'get /api/v1/me/sessions',
+      'get /auth/user/{user_id}',
+      'post /api/v1/auth/logout',
+      'post /api/v1/auth/logout-all',
+      'post /api/v1/auth/logout-others',
+    ]);
+    const optional = secured.filter(({ security }) => security?.some((each) => !('accessToken' in each)));
+    t.strictSame(
+      optional.map(({ name }) => name),
+      ['post /api/v1/auth/logout'],
+      'and one that takes a refresh token instead',
+    );
   });
 });
