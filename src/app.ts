@@ -21,10 +21,13 @@ import { serverOptions } from './http/server-options.ts';
 import type { PasswordHasher } from './passwords/hasher.ts';
 import type { PasswordPolicy } from './passwords/policy.ts';
 import loginRoutes from './routes/login.ts';
+import logoutRoutes from './routes/logout.ts';
+import logoutAllRoutes from './routes/logout-all.ts';
 import meRoutes from './routes/me.ts';
 import oauthRoutes from './routes/oauth.ts';
 import refreshRoutes from './routes/refresh.ts';
 import registerRoutes from './routes/register.ts';
+import sessionRoutes from './routes/sessions.ts';
 import userRoutes from './routes/users.ts';
 import wellKnownRoutes from './routes/well-known.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
@@ -88,11 +91,14 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     await api.register(registerRoutes, domain);
     await api.register(loginRoutes, domain);
     await api.register(refreshRoutes, domain);
+    await api.register(logoutRoutes, domain);
 
     await api.register(async (authenticated) => {
       authenticated.addHook('onRequest', requireAccessToken(domain.tokens.access));
       await authenticated.register(meRoutes, domain);
       await authenticated.register(userRoutes, domain);
+      await authenticated.register(sessionRoutes, domain);
+      await authenticated.register(logoutAllRoutes, domain);
     });
 
     await api.register(async (forClients) => {
@@ -118,5 +124,6 @@ function sessionLimits(config: Config): SessionLimits {
     lifetimeSeconds: config.TOKEN_EXPIRY_LIMIT * secondsPerDay,
     idleSeconds: config.SESSION_IDLE_DAYS * secondsPerDay,
     refreshGraceSeconds: config.REFRESH_GRACE_SECONDS,
+    perUserMax: config.SESSIONS_PER_USER_MAX,
   };
 }

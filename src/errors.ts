@@ -31,6 +31,7 @@ export const errorCatalogue = {
   },
   FORBIDDEN: { status: 403, detail: 'You may only read your own user' },
   NOT_FOUND: { status: 404, detail: 'There is nothing at this path' },
+  SESSION_NOT_FOUND: { status: 404, detail: 'You have no such session' },
   METHOD_NOT_ALLOWED: { status: 405, detail: 'This path does not answer to this method' },
   REQUEST_TIMEOUT: { status: 408, detail: 'The request took too long to arrive' },
   EMAIL_ALREADY_EXISTS: { status: 409, detail: 'Email already registered' },

@@ -79,15 +79,15 @@ t.test('the table of errors is the catalogue', async (t) => {
 t.test('the table of routes names what is there', async (t) => {
   const { app } = await startApp(t);
   const routes = [
-    ...readme.matchAll(/^\| `(GET|POST) ([^`]+)`(?:, `([^`]+)`)?(?:, `([^`]+)`)? \|/gm),
+    ...readme.matchAll(/^\| `(GET|POST|DELETE) ([^`]+)`(?:, `([^`]+)`)?(?:, `([^`]+)`)? \|/gm),
   ].flatMap(([, method = '', ...paths]) =>
     paths.filter((path) => path !== undefined).map((path) => ({ method, path })),
   );
-  t.ok(routes.length >= 13);
+  t.ok(routes.length >= 18);
   for (const { method, path } of routes) {
     const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
     t.ok(
-      app.hasRoute({ method: method as 'GET' | 'POST', url }) ||
+      app.hasRoute({ method: method as 'GET' | 'POST' | 'DELETE', url }) ||
         app.hasRoute({ method: 'GET', url: `${url}/` }),
       `${method} ${path}`,
     );

@@ -97,6 +97,12 @@ export const settingsSchema = Type.Object({
     description:
       'Seconds in which a refresh may be repeated and gets the same refresh token; 0 turns this off',
   }),
+  SESSIONS_PER_USER_MAX: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 100,
+    description: 'How many sessions a user may have; the oldest ends when one more opens',
+  }),
   BCRYPT_COST: Type.Integer({
     minimum: 4,
     maximum: 16,

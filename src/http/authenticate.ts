@@ -30,16 +30,28 @@ const bearer = /^bearer +([\w.~+/-]+=*)$/i;
 /** Refuses requests without a valid access token; what it speaks for is then `request.session`. */
 export function requireAccessToken(signer: TokenSigner): onRequestHookHandler {
   return (request, _reply, done) => {
-    const { authorization } = request.headers;
-    if (authorization === undefined || !/^bearer\b/i.test(authorization))
-      throw new ApiError('AUTHENTICATION_REQUIRED');
-    const token = bearer.exec(authorization)?.[1];
-    if (token === undefined)
-      throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'not a bearer token by its form' });
-    request.session = verifyAccessToken(signer, token);
-    request.userId = request.session.userId;
+    authenticate(request, signer);
     done();
   };
+}
+
+/**
+ * What the bearer token of a request speaks for, which is then `request.session` too. Whether that session is alive is
+ * not asked.
+ *
+ * @throws ApiError AUTHENTICATION_REQUIRED, ACCESS_TOKEN_INVALID or ACCESS_TOKEN_EXPIRED
+ */
+export function authenticate(request: FastifyRequest, signer: TokenSigner): AccessClaims {
+  const { authorization } = request.headers;
+  if (authorization === undefined || !/^bearer\b/i.test(authorization))
+    throw new ApiError('AUTHENTICATION_REQUIRED');
+  const token = bearer.exec(authorization)?.[1];
+  if (token === undefined)
+    throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'not a bearer token by its form' });
+  const claims = verifyAccessToken(signer, token);
+  request.session = claims;
+  request.userId = claims.userId;
+  return claims;
 }
 
 /** What requireAccessToken found; a route that asks without it is registered in the wrong scope. */

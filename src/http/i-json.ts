@@ -1,14 +1,20 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type FieldError } from '../errors.ts';
 import { refuseContentCoding } from './content-coding.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body may be left out, or be empty, and is then validated as {}. */
+    bodyOptional?: boolean;
+  }
+}
+
 /**
  * Reads request bodies as I-JSON (RFC 7493): valid UTF-8, no member of the outermost object given twice, no text that is
- * not Unicode. Plain
- * JSON.parse lets all three pass, replaces bytes, takes the last of two members, and hands lone surrogates on to a
- * database that refuses them, as it refuses U+0000.
+ * not Unicode. Plain JSON.parse lets all three pass, replaces bytes, takes the last of two members, and hands lone
+ * surrogates on to a database that refuses them, as it refuses U+0000.
  *
  * `__proto__` needs no guard here: JSON.parse makes it an ordinary member, which no schema knows.
  */
@@ -18,14 +24,25 @@ export default fp(
     app.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      async ({ headers }: FastifyRequest, body: Buffer) => {
-        refuseContentCoding(headers);
+      async (request: FastifyRequest, body: Buffer) => {
+        refuseContentCoding(request.headers);
+        // Many clients name a content type whether or not they have content
+        if (body.length === 0 && request.routeOptions.config.bodyOptional) return undefined;
         return parseIJson(body);
       },
     );
+    app.addHook('onRoute', (route) => {
+      if (!route.config?.bodyOptional) return;
+      route.preValidation = [route.preValidation ?? [], emptyWhenAbsent].flat();
+    });
   },
   { name: 'i-json' },
 );
+
+const emptyWhenAbsent: preValidationHookHandler = (request, _reply, done) => {
+  if (request.body === undefined) request.body = {};
+  done();
+};
 
 /** @throws ApiError MALFORMED_JSON, or VALIDATION_ERROR naming the members that are given twice or not Unicode */
 export function parseIJson(body: Buffer): unknown {

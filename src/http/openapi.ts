@@ -2,12 +2,18 @@ import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { noBody } from './schemas.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** The OpenAPI document, made from the schemas of the routes that are registered after this. */
 export default fp(
   async (app: FastifyInstance) => {
+    const withOptionalBody = new Set<string>();
+    app.addHook('onRoute', ({ config, schema }) => {
+      if (config?.bodyOptional && schema?.operationId) withOptionalBody.add(schema.operationId);
+    });
+
     await app.register(swagger, {
       openapi: {
         openapi: '3.0.3',
@@ -35,6 +41,19 @@ export default fp(
             },
           },
         },
+      },
+      transform: ({ schema = {}, url }) => {
+        const { body, ...rest } = schema;
+        return { schema: body === noBody ? rest : schema, url };
+      },
+      transformObject: (document) => {
+        if (!('openapiObject' in document)) throw new Error('not an OpenAPI document');
+        const { openapiObject } = document;
+        for (const path of Object.values(openapiObject.paths ?? {})) {
+          const { operationId = '', requestBody: body } = path?.post ?? {};
+          if (body && 'content' in body && withOptionalBody.has(operationId)) body.required = false;
+        }
+        return openapiObject;
       },
       // A component is called what its schema is called
       refResolver: {

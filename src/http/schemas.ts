@@ -49,6 +49,33 @@ const TokenPair = Type.Object(
   { $id: 'TokenPair', additionalProperties: false },
 );
 
+const sessionId = Type.Integer({ format: 'int64', minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+
+const Session = Type.Object(
+  {
+    session_id: sessionId,
+    created_at: Type.String({ format: 'date-time', description: 'The login' }),
+    last_used_at: Type.String({ format: 'date-time', description: 'The last login or refresh' }),
+    expires_at: Type.String({
+      format: 'date-time',
+      description: 'The end, however often it is refreshed; without a refresh it comes sooner',
+    }),
+    ip: nullableText({ description: 'Where the login came from; null when that is not known' }),
+    user_agent: nullableText({ description: 'What the client called itself; null when it did not' }),
+    current: Type.Boolean({ description: 'True for the session this request speaks for' }),
+  },
+  { $id: 'Session', additionalProperties: false },
+);
+
+const SessionList = Type.Object(
+  {
+    sessions: Type.Array(Type.Unsafe<Static<typeof Session>>(Type.Ref('Session')), {
+      description: 'The most recently used first',
+    }),
+  },
+  { $id: 'SessionList', additionalProperties: false },
+);
+
 const ErrorCodeSchema = Type.Unsafe<ErrorCode>(
   Type.String({
     $id: 'ErrorCode',
@@ -177,9 +204,20 @@ const RefreshRequest = Type.Object(
   { $id: 'RefreshRequest', additionalProperties: false },
 );
 
+const LogoutRequest = Type.Object(
+  {
+    refresh_token: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 4096, description: 'Any of the session, used or not' }),
+    ),
+  },
+  { $id: 'LogoutRequest', additionalProperties: false },
+);
+
 const components = [
   User,
   TokenPair,
+  Session,
+  SessionList,
   ErrorCodeSchema,
   FieldErrorSchema,
   ErrorResponse,
@@ -189,6 +227,7 @@ const components = [
   RefreshRequest,
   ...wellKnownComponents,
   ...oauthComponents,
+  LogoutRequest,
 ];
 
 export default fp<PasswordLengths>(
@@ -201,6 +240,7 @@ export default fp<PasswordLengths>(
 
 export const userResponse = responseOf<Static<typeof User>>('User');
 export const tokenPairResponse = responseOf<Static<typeof TokenPair>>('TokenPair');
+export const sessionListResponse = responseOf<Static<typeof SessionList>>('SessionList');
 export const errorResponse = responseOf<Static<typeof ErrorResponse>>('ErrorResponse');
 export const healthResponse = responseOf<Static<typeof HealthStatus>>('HealthStatus');
 export const notReadyResponse = responseOf<Static<typeof NotReady>>('NotReady');
@@ -213,5 +253,9 @@ export const registerUserBody = Type.Unsafe<Static<ReturnType<typeof registerUse
 );
 export const credentialsBody = Type.Unsafe<Static<typeof Credentials>>(Type.Ref('Credentials'));
 export const refreshBody = Type.Unsafe<Static<typeof RefreshRequest>>(Type.Ref('RefreshRequest'));
+export const logoutBody = Type.Unsafe<Static<typeof LogoutRequest>>(Type.Ref('LogoutRequest'));
+/** Of an operation that takes no body: an empty object is let pass, and the document does not show it. */
+export const noBody = Type.Object({}, { additionalProperties: false });
 
 export const userIdParams = Type.Object({ user_id: userId }, { additionalProperties: false });
+export const sessionIdParams = Type.Object({ session_id: sessionId }, { additionalProperties: false });

@@ -21,7 +21,7 @@ export default fp<Pick<Config, 'CORS_ORIGINS'>>(
     if (origins.length === 0) return;
     const options = {
       origin: origins,
-      methods: ['GET', 'POST'],
+      methods: ['GET', 'POST', 'DELETE'],
       allowedHeaders: ['authorization', 'content-type', 'x-request-id'],
       exposedHeaders: ['x-request-id', 'retry-after', 'www-authenticate'],
       maxAge: 7200,

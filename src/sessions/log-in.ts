@@ -26,7 +26,7 @@ export interface LoggedIn {
 const maxUserAgentLength = 512;
 
 /**
- * Checks the password and opens a session.
+ * Checks the password and opens a session. The user's oldest session ends when there would be more than the limit.
  *
  * @throws ApiError INVALID_CREDENTIALS, or PASSWORD_HASHING_BUSY when too many are waiting
  */
@@ -59,5 +59,6 @@ function openSession(
     idleSeconds: sessionLimits.idleSeconds,
     userAgent: userAgent?.slice(0, maxUserAgentLength) ?? null,
     ip,
+    sessionsPerUserMax: sessionLimits.perUserMax,
   });
 }

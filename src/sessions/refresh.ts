@@ -1,6 +1,7 @@
 import { ApiError } from '../errors.ts';
 import type { Database } from '../storage/query.ts';
-import { deleteReusedSession, rotateSession } from '../storage/sessions.ts';
+import { deleteReusedSession } from '../storage/session-ends.ts';
+import { rotateSession } from '../storage/sessions.ts';
 import { hashHandle, verifyRefreshToken } from '../tokens/refresh-token.ts';
 import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
 

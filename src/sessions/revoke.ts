@@ -1,5 +1,5 @@
 import type { Database } from '../storage/query.ts';
-import { deleteSessionByHandle, deleteSessionOfUser } from '../storage/token-sessions.ts';
+import { deleteSession, deleteSessionByHandle } from '../storage/session-ends.ts';
 import { hashHandle } from '../tokens/refresh-token.ts';
 import type { TokenSigners } from '../tokens/token-signer.ts';
 import { recogniseToken } from './presented-token.ts';
@@ -17,6 +17,6 @@ export interface RevokeDeps {
  */
 export async function revoke({ db, tokens }: RevokeDeps, token: string): Promise<void> {
   const recognised = recogniseToken(tokens, token);
-  if (recognised?.kind === 'access') await deleteSessionOfUser(db, recognised);
+  if (recognised?.kind === 'access') await deleteSession(db, recognised);
   if (recognised?.kind === 'refresh') await deleteSessionByHandle(db, hashHandle(recognised.handle));
 }

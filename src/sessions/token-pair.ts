@@ -16,6 +16,8 @@ export interface SessionLimits {
   idleSeconds: number;
   /** How long a refresh may be repeated; 0 for not at all. */
   refreshGraceSeconds: number;
+  /** How many sessions a user may have at a time. */
+  perUserMax: number;
 }
 
 /** RFC 6749 §5.1, and how long the refresh token lasts; seconds. */

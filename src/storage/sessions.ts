@@ -12,24 +12,25 @@ export interface SessionRow {
   now: number;
 }
 
+/** The condition that a session of this alias has neither expired nor been left idle. */
+export const isAlive = (alias: string) =>
+  `${alias}.expires_at > now() AND ${alias}.rotated_at + ${alias}.idle_seconds * interval '1 second' > now()`;
+
 const sessionColumns = `
   tokenid, user_id, generation,
   floor(extract(epoch FROM rotated_at))::bigint AS rotated_at,
   floor(extract(epoch FROM least(expires_at, rotated_at + idle_seconds * interval '1 second')))::bigint AS refresh_expires_at,
   floor(extract(epoch FROM now()))::bigint AS now`;
 
-/** Neither over nor left idle for too long. */
-export const isAlive = `expires_at > now() AND rotated_at + idle_seconds * interval '1 second' > now()`;
-
 /**
- * A refresh with a token of handle hash $1 and generation $2 succeeds, the grace being $3 seconds: it is the current
- * generation, or was until then.
+ * A refresh with a token of handle hash $1 and generation $2 succeeds in session s, the grace being $3 seconds: it is
+ * the current generation, or was until then.
  */
 export const isRefreshable = `
-  tokens = $1
-  AND (generation = $2
-    OR (generation = $2 + 1 AND $3::integer > 0 AND rotated_at > now() - $3::integer * interval '1 second'))
-  AND ${isAlive}`;
+  s.tokens = $1
+  AND (s.generation = $2
+    OR (s.generation = $2 + 1 AND $3::integer > 0 AND s.rotated_at > now() - $3::integer * interval '1 second'))
+  AND ${isAlive('s')}`;
 
 export interface NewSession {
   userId: number;
@@ -41,22 +42,19 @@ export interface NewSession {
   idleSeconds: number;
   userAgent: string | null;
   ip: string | null;
+  /** How many sessions the user may have, this one included. */
+  sessionsPerUserMax: number;
 }
 
 /**
- * Opens a session, provided that the user's password is still the one that was checked: FOR SHARE waits for a
- * change that is under way, so that no login slips past it. Undefined when the hash or the user is gone.
+ * Opens a session, provided that the user's password is still the one that was checked: it waits for a change that is
+ * under way, so that no login slips past it. Ends the user's oldest sessions beyond the limit, and the dead ones.
+ * Undefined when the hash or the user is gone. The function is in migrations/0003_open-session.sql.
  */
 export async function insertSession(db: Database, session: NewSession): Promise<SessionRow | undefined> {
   const [row] = await query<SessionRow>(db, {
     name: 'insert_session',
-    text: `
-      INSERT INTO refreshaccesstokens (tokens, user_id, expires_at, idle_seconds, user_agent, ip)
-      SELECT $3, user_id, now() + $4::integer * interval '1 second', $5, $6, $7
-      FROM users
-      WHERE user_id = $1 AND password = $2
-      FOR SHARE
-      RETURNING ${sessionColumns}`,
+    text: `SELECT ${sessionColumns} FROM open_session($1, $2, $3, $4, $5, $6, $7, $8)`,
     values: [
       session.userId,
       session.passwordHash,
@@ -65,6 +63,7 @@ export async function insertSession(db: Database, session: NewSession): Promise<
       session.idleSeconds,
       session.userAgent,
       session.ip,
+      session.sessionsPerUserMax,
     ],
   });
   return row;
@@ -90,7 +89,7 @@ export async function rotateSession(
   const [row] = await query<SessionRow>(db, {
     name: 'rotate_session',
     text: `
-      UPDATE refreshaccesstokens
+      UPDATE refreshaccesstokens AS s
       SET generation = $2 + 1,
           rotated_at = CASE WHEN generation = $2 THEN now() ELSE rotated_at END
       WHERE ${isRefreshable}
@@ -100,18 +99,24 @@ export async function rotateSession(
   return row;
 }
 
-/** Ends the session when the presented generation lies behind the current one; returns what was ended. */
-export async function deleteReusedSession(
-  db: Database,
-  presented: PresentedRefreshToken,
-): Promise<{ tokenid: number; user_id: number; generation: number } | undefined> {
-  const [row] = await query<{ tokenid: number; user_id: number; generation: number }>(db, {
-    name: 'delete_reused_session',
+export interface ListedSessionRow {
+  tokenid: number;
+  created_at: Date;
+  rotated_at: Date;
+  expires_at: Date;
+  ip: string | null;
+  user_agent: string | null;
+}
+
+/** The user's sessions that are alive, the most recently used first. */
+export async function selectSessions(db: Database, userId: number): Promise<ListedSessionRow[]> {
+  return query<ListedSessionRow>(db, {
+    name: 'select_sessions',
     text: `
-      DELETE FROM refreshaccesstokens
-      WHERE tokens = $1 AND generation > $2
-      RETURNING tokenid, user_id, generation`,
-    values: [presented.handleHash, presented.generation],
+      SELECT s.tokenid, s.created_at, s.rotated_at, s.expires_at, s.ip, s.user_agent
+      FROM refreshaccesstokens AS s
+      WHERE s.user_id = $1 AND ${isAlive('s')}
+      ORDER BY s.rotated_at DESC, s.tokenid DESC`,
+    values: [userId],
   });
-  return row;
 }

@@ -14,7 +14,7 @@ export async function findLiveSession(
 ): Promise<TokenSessionRow | undefined> {
   const [row] = await query<TokenSessionRow>(db, {
     name: 'find_live_session',
-    text: `SELECT tokenid, user_id FROM refreshaccesstokens WHERE tokenid = $1 AND ${isAlive}`,
+    text: `SELECT tokenid, user_id FROM refreshaccesstokens AS s WHERE tokenid = $1 AND ${isAlive('s')}`,
     values: [sessionId],
   });
   // Compared here, so that the planner has no index to choose but that of the session
@@ -29,29 +29,8 @@ export async function findRefreshableSession(
 ): Promise<TokenSessionRow | undefined> {
   const [row] = await query<TokenSessionRow>(db, {
     name: 'find_refreshable_session',
-    text: `SELECT tokenid, user_id FROM refreshaccesstokens WHERE ${isRefreshable}`,
+    text: `SELECT tokenid, user_id FROM refreshaccesstokens AS s WHERE ${isRefreshable}`,
     values: [presented.handleHash, presented.generation, graceSeconds],
   });
   return row;
-}
-
-/** Ends the session of an access token, if it has not ended before. */
-export async function deleteSessionOfUser(
-  db: Database,
-  { userId, sessionId }: { userId: number; sessionId: number },
-): Promise<void> {
-  await query(db, {
-    name: 'delete_session_of_user',
-    text: 'DELETE FROM refreshaccesstokens WHERE tokenid = $1 AND user_id = $2',
-    values: [sessionId, userId],
-  });
-}
-
-/** Ends the session of a refresh token of any generation, if it has not ended before. */
-export async function deleteSessionByHandle(db: Database, handleHash: Buffer): Promise<void> {
-  await query(db, {
-    name: 'delete_session_by_handle',
-    text: 'DELETE FROM refreshaccesstokens WHERE tokens = $1',
-    values: [handleHash],
-  });
 }

@@ -1,4 +1,5 @@
 import { type Database, query } from './query.ts';
+import { isAlive } from './sessions.ts';
 
 export interface UserRow {
   user_id: number;
@@ -73,7 +74,7 @@ export async function selectUserBySession(
       FROM refreshaccesstokens AS s
       JOIN users AS u ON u.user_id = s.user_id
       WHERE s.tokenid = $1
-        AND s.expires_at > now() AND s.rotated_at + s.idle_seconds * interval '1 second' > now()`,
+        AND ${isAlive('s')}`,
     values: [sessionId],
   });
   // Compared here, so that the planner has no index to choose but that of the session

@@ -21,6 +21,16 @@ t.test('bearer tokens', async (t) => {
   const [ada, eve] = [await registerAndLogIn(gatehouse), await registerAndLogIn(gatehouse)];
   const [adasSession, evesSession] = [await sessionOf(ada.userId), await sessionOf(eve.userId)];
   const adas = { userId: ada.userId, sessionId: adasSession };
+  /** Every operation that takes an access token. */
+  const operations = [
+    ...['/api/v1/me', `/auth/user/${ada.userId}`, '/api/v1/me/sessions'].map(
+      (url) => (headers: { authorization: string }) => get(url, headers),
+    ),
+    ...['/api/v1/auth/logout', '/api/v1/auth/logout-others', '/api/v1/auth/logout-all'].map(
+      (url) => (headers: { authorization: string }) => gatehouse.post(url, undefined, headers),
+    ),
+    (headers: { authorization: string }) => gatehouse.delete(`/api/v1/me/sessions/${adasSession}`, headers),
+  ];
   const statements = () => proxy.countStatements('gatehouse');
 
   async function sessionOf(userId: number): Promise<number> {
@@ -133,8 +143,8 @@ t.test('bearer tokens', async (t) => {
   for (const [name, forgery] of Object.entries(forgeries)) {
     t.test(`${name} is invalid, and the database is not asked`, async (t) => {
       const before = statements();
-      for (const url of ['/api/v1/me', `/auth/user/${ada.userId}`]) {
-        const answer = await get(url, bearer(forge(adas, forgery)));
+      for (const ask of operations) {
+        const answer = await ask(bearer(forge(adas, forgery)));
         refused(t, answer, 'ACCESS_TOKEN_INVALID');
         t.equal(answer.headers['www-authenticate'], invalid);
       }
@@ -144,14 +154,17 @@ t.test('bearer tokens', async (t) => {
 
   t.test('an expired token gets a code of its own, and the database is not asked', async (t) => {
     const before = statements();
-    const answer = await get('/api/v1/me', bearer(forge(adas, { claims: { iat: past - 60, exp: past } })));
-    challenged(t, answer, 'ACCESS_TOKEN_EXPIRED', invalid);
+    for (const ask of operations) {
+      const answer = await ask(bearer(forge(adas, { claims: { iat: past - 60, exp: past } })));
+      challenged(t, answer, 'ACCESS_TOKEN_EXPIRED', invalid);
+    }
     t.equal(statements(), before);
   });
 
   t.test('a refresh token is no access token, and the database is not asked', async (t) => {
     const before = statements();
-    challenged(t, await get('/api/v1/me', bearer(ada.refreshToken)), 'ACCESS_TOKEN_INVALID', invalid);
+    for (const ask of operations)
+      challenged(t, await ask(bearer(ada.refreshToken)), 'ACCESS_TOKEN_INVALID', invalid);
     t.equal(statements(), before);
   });
 

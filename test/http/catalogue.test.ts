@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import t from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
+import { resigned } from '../support/access-tokens.ts';
 import { type Answer, secrets, startApp } from '../support/app.ts';
 import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
 import { refused } from '../support/refused.ts';
@@ -8,13 +8,10 @@ import { refused } from '../support/refused.ts';
 const login = '/api/v1/auth/login';
 const registerUser = '/api/v1/register-user';
 const refreshToken = '/api/v1/auth/refresh-token';
+const logout = '/api/v1/auth/logout';
+const sessions = '/api/v1/me/sessions';
 
-function expired(token: string): string {
-  const [header = '', claims = ''] = token.split('.');
-  const aged = { ...JSON.parse(Buffer.from(claims, 'base64url').toString()), iat: 1, exp: 2 };
-  const signed = `${header}.${Buffer.from(JSON.stringify(aged)).toString('base64url')}`;
-  return `${signed}.${createHmac('sha256', secrets.REFRESH_TOKEN_SECRET).update(signed).digest('base64url')}`;
-}
+const expired = (token: string) => resigned(token, secrets.REFRESH_TOKEN_SECRET, { iat: 1, exp: 2 });
 
 t.test('what an operation refuses is documented at that operation', async (t) => {
   const gatehouse = await startApp(t, { env: { REFRESH_GRACE_SECONDS: '0' } });
@@ -32,6 +29,20 @@ t.test('what an operation refuses is documented at that operation', async (t) =>
       () => post(registerUser, newPerson({ email: email.toUpperCase() })),
     ],
     ['FORBIDDEN', '/auth/user/{user_id}', () => get(`/auth/user/${userId + 1}`, bearer(accessToken))],
+    ['AUTHENTICATION_REQUIRED', logout, () => post(logout, {})],
+    ['REFRESH_TOKEN_INVALID', logout, () => post(logout, { refresh_token: accessToken })],
+    ['REFRESH_TOKEN_EXPIRED', logout, () => post(logout, { refresh_token: expired(person.refreshToken) })],
+    ['ACCESS_TOKEN_INVALID', logout, () => post(logout, undefined, bearer(person.refreshToken))],
+    [
+      'ACCESS_TOKEN_EXPIRED',
+      logout,
+      () => post(logout, undefined, bearer(resigned(accessToken, secrets.SECRET_KEY, { iat: 1, exp: 2 }))),
+    ],
+    [
+      'SESSION_NOT_FOUND',
+      '/api/v1/me/sessions/{session_id}',
+      () => gatehouse.delete('/api/v1/me/sessions/9007199254740991', bearer(accessToken)),
+    ],
     ['REFRESH_TOKEN_INVALID', refreshToken, () => refresh(accessToken)],
     ['REFRESH_TOKEN_EXPIRED', refreshToken, () => refresh(expired(person.refreshToken))],
     [
@@ -44,6 +55,19 @@ t.test('what an operation refuses is documented at that operation', async (t) =>
     ],
     ['SESSION_ENDED', refreshToken, () => refresh(person.refreshToken)],
     ['SESSION_ENDED', '/api/v1/me', () => get('/api/v1/me', bearer(accessToken))],
+    ['SESSION_ENDED', sessions, () => get(sessions, bearer(accessToken))],
+    ...['/api/v1/auth/logout-others', '/api/v1/auth/logout-all'].map(
+      (url): [ErrorCode, string, () => Promise<Answer>] => [
+        'SESSION_ENDED',
+        url,
+        () => post(url, undefined, bearer(accessToken)),
+      ],
+    ),
+    [
+      'SESSION_ENDED',
+      '/api/v1/me/sessions/{session_id}',
+      () => gatehouse.delete(`${sessions}/1`, bearer(accessToken)),
+    ],
     [
       'SHUTTING_DOWN',
       login,

@@ -58,12 +58,19 @@ t.test('the OpenAPI document', async (t) => {
 
   t.test('lists the operations and nothing else', async (t) => {
     t.strictSame(operations.map(({ name }) => name).sort(), [
+      'delete /api/v1/me/sessions/{session_id}',
+      'get /.well-known/jwks.json',
+      'get /.well-known/oauth-authorization-server',
       'get /api/v1/me',
+      'get /api/v1/me/sessions',
       'get /auth/user/{user_id}',
       'get /livez',
       'get /readyz',
       'get /startupz',
       'post /api/v1/auth/login',
+      'post /api/v1/auth/logout',
+      'post /api/v1/auth/logout-all',
+      'post /api/v1/auth/logout-others',
       'post /api/v1/auth/refresh-token',
       'post /api/v1/register-user',
       'post /auth/user/create',
@@ -84,16 +91,29 @@ t.test('the OpenAPI document', async (t) => {
       'HealthStatus',
       'IntrospectionRequest',
       'IntrospectionResponse',
+      'Jwk',
+      'JwkSet',
+      'LogoutRequest',
       'NotReady',
       'RefreshRequest',
       'RegisterUserRequest',
       'RevocationRequest',
+      'ServerMetadata',
+      'Session',
+      'SessionList',
       'TokenPair',
       'User',
     ]);
     t.notMatch(response.body, /def-\d|Schema\d|anyOf|"type":\[|"null"|exclusiveMinimum/);
   });
 
+  const withoutBody = [
+    'delete /api/v1/me/sessions/{session_id}',
+    'post /api/v1/auth/logout-all',
+    'post /api/v1/auth/logout-others',
+  ];
+  const withoutContent = (name: string, status: string) =>
+    status === '204' || status === '304' || (name === 'post /oauth/revoke' && status === '200');
   for (const { name, ...operation } of operations) {
     t.test(`${name} is complete`, async (t) => {
       t.match(operation, { operationId: /^[a-z]\w+$/, summary: /\w/, description: /\.$/ });
@@ -101,8 +121,9 @@ t.test('the OpenAPI document', async (t) => {
       t.equal(operation.tags.length, 1);
       for (const tag of operation.tags) t.ok(known.includes(tag));
       const isForm = name.startsWith('post /oauth/');
-      if (name.startsWith('post')) {
-        t.equal(operation.requestBody?.required, true);
+      if (withoutBody.includes(name)) t.equal(operation.requestBody, undefined);
+      else if (name.startsWith('post')) {
+        t.equal(operation.requestBody?.required, name !== 'post /api/v1/auth/logout');
         const [[type, body] = [], ...others] = Object.entries(operation.requestBody?.content ?? {});
         t.strictSame(others, []);
         t.equal(type, isForm ? 'application/x-www-form-urlencoded' : 'application/json');
@@ -110,7 +131,7 @@ t.test('the OpenAPI document', async (t) => {
       }
       const statuses = Object.keys(operation.responses);
       const always = ['400', '408', '417', '431', '500'];
-      const bodies = name.startsWith('post') ? ['413', '415', '503', isForm ? '401' : '422'] : [];
+      const bodies = /^(post|delete)/.test(name) ? ['413', '415', '503', isForm ? '401' : '422'] : [];
       for (const status of [...always, ...bodies]) t.ok(statuses.includes(status), status);
       if (isForm) t.notOk(statuses.includes('422'));
       for (const [status, { description, headers, content }] of Object.entries(operation.responses)) {
@@ -118,15 +139,15 @@ t.test('the OpenAPI document', async (t) => {
         t.ok(headers?.['x-request-id'], `${status} declares x-request-id`);
         t.equal(Boolean(headers?.['retry-after']), status === '503');
         t.equal(Boolean(headers?.['www-authenticate']), status === '401');
-        if (name === 'post /oauth/revoke' && status === '200') {
-          t.equal(content, undefined, 'RFC 7009 §2.2: there is nothing to say');
+        if (withoutContent(name, status)) {
+          t.equal(content, undefined);
           continue;
         }
         t.strictSame(Object.keys(content ?? {}), ['application/json']);
         const success = status.startsWith('2');
         const component = /z$/.test(name) && status === '503' ? 'NotReady' : 'ErrorResponse';
         const { schema } = content?.['application/json'] ?? {};
-        if (success) t.match(schema?.$ref, /\/(User|TokenPair|HealthStatus|IntrospectionResponse)$/);
+        if (success) t.match(schema?.$ref, /\/[A-Z]\w+$/);
         else t.strictSame(schema, ref(component));
       }
     });
@@ -152,7 +173,12 @@ t.test('the OpenAPI document', async (t) => {
   });
 
   t.test('what may be null or left out says so', async (t) => {
-    const { User, CreateUserRequest, RegisterUserRequest } = schemas;
+    const { User, Session, CreateUserRequest, RegisterUserRequest, LogoutRequest } = schemas;
+    for (const name of ['ip', 'user_agent'])
+      t.match(Session?.properties[name], { type: 'string', nullable: true });
+    t.equal(Session?.required?.length, 7);
+    t.equal(LogoutRequest?.required, undefined);
+    t.equal(LogoutRequest?.additionalProperties, false);
     t.match(User?.properties['about'], { type: 'string', nullable: true });
     t.equal(User?.required?.length, 7);
     t.strictSame(CreateUserRequest?.required, ['email', 'password']);
@@ -180,8 +206,13 @@ t.test('the OpenAPI document', async (t) => {
   t.test('only what needs a token or a client asks for one', async (t) => {
     const secured = operations.filter(({ security }) => security !== undefined);
     t.strictSame(Object.fromEntries(secured.map(({ name, security }) => [name, security])), {
+      'delete /api/v1/me/sessions/{session_id}': [{ accessToken: [] }],
       'get /api/v1/me': [{ accessToken: [] }],
+      'get /api/v1/me/sessions': [{ accessToken: [] }],
       'get /auth/user/{user_id}': [{ accessToken: [] }],
+      'post /api/v1/auth/logout': [{ accessToken: [] }, {}],
+      'post /api/v1/auth/logout-all': [{ accessToken: [] }],
+      'post /api/v1/auth/logout-others': [{ accessToken: [] }],
       'post /oauth/introspect': [{ client: [] }],
       'post /oauth/revoke': [{ client: [] }],
     });

@@ -5,12 +5,15 @@ import { check, names } from '../support/arbitrary-input.ts';
 import { bearer, registerAndLogIn } from '../support/people.ts';
 import { refused, refusedFields } from '../support/refused.ts';
 
-t.test('user ids in paths', async (t) => {
-  const { post, get } = await startApp(t);
-  const { accessToken, userId } = await registerAndLogIn({ post });
+t.test('ids in paths', async (t) => {
+  const gatehouse = await startApp(t);
+  const { get, database } = gatehouse;
+  const { accessToken, userId } = await registerAndLogIn(gatehouse);
   const read = (id: string) => get(`/auth/user/${id}`, bearer(accessToken));
+  const end = (id: string) => gatehouse.delete(`/api/v1/me/sessions/${id}`, bearer(accessToken));
   t.equal((await read(String(userId))).status, 200);
-  t.equal((await read('9007199254740991')).body['error_code'], 'FORBIDDEN');
+  refused(t, await read('9007199254740991'), 'FORBIDDEN');
+  refused(t, await end('9007199254740991'), 'SESSION_NOT_FOUND');
 
   const written = [
     '0',
@@ -45,13 +48,19 @@ t.test('user ids in paths', async (t) => {
       const answer = await read(encodeURIComponent(id));
       refused(t, answer, 'VALIDATION_ERROR');
       t.strictSame(refusedFields(answer), ['user_id']);
+      const another = await end(encodeURIComponent(id));
+      refused(t, another, 'VALIDATION_ERROR');
+      t.strictSame(refusedFields(another), ['session_id']);
     });
   }
   await check(
     fc.asyncProperty(fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }), async (id) => {
       if (/^[1-9]\d*$/.test(id) || !id.isWellFormed()) return;
       names(await read(encodeURIComponent(id)), ['user_id']);
+      names(await end(encodeURIComponent(id)), ['session_id']);
     }),
     60,
   );
+  const { rows } = await database.client.query('SELECT FROM refreshaccesstokens');
+  t.equal(rows.length, 1, 'no session has ended');
 });

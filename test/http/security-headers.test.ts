@@ -111,7 +111,7 @@ t.test('CORS', async (t) => {
       t.equal(answer.body, '');
       t.match(answer.headers, {
         'access-control-allow-origin': 'https://app.example',
-        'access-control-allow-methods': 'GET, POST',
+        'access-control-allow-methods': 'GET, POST, DELETE',
         'access-control-allow-headers': 'authorization, content-type, x-request-id',
         'access-control-max-age': '7200',
       });

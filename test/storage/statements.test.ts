@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { startApp } from '../support/app.ts';
+import { type Answer, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, logIn, newPerson, registerAndLogIn } from '../support/people.ts';
+import { refused } from '../support/refused.ts';
 
 t.test('what a request costs the database', async (t) => {
   const database = await createDatabase(t);
@@ -90,6 +91,42 @@ t.test('what a request costs the database', async (t) => {
     'what is refused without the database costs it nothing',
   );
 
+  await t.test('the sessions of a user', async (t) => {
+    const sessions = '/api/v1/me/sessions';
+    const person = await registerAndLogIn(gatehouse);
+    const own = bearer(person.accessToken);
+    const logout = (refreshToken: string) => post('/api/v1/auth/logout', { refresh_token: refreshToken });
+    const costs = async (statement: string, status: number, request: () => Promise<Answer>) =>
+      t.strictSame(await statementsOf(async () => t.equal((await request()).status, status)), [statement]);
+
+    await costs('select_sessions', 200, () => get(sessions, own));
+    const { refreshToken } = await logIn(gatehouse, person);
+    await costs('delete_session_by_handle', 204, () => logout(refreshToken));
+    await costs('delete_session_by_handle', 204, () => logout(refreshToken));
+    const other = bearer((await logIn(gatehouse, person)).accessToken);
+    await costs('delete_session', 204, () => post('/api/v1/auth/logout', undefined, other));
+    await costs('delete_session', 204, () => post('/api/v1/auth/logout', undefined, other));
+    await costs('select_sessions', 401, () => get(sessions, other));
+
+    await costs('delete_session_of_caller', 404, () => gatehouse.delete(`${sessions}/1`, own));
+    const { rows } = await database.client.query('SELECT max(tokenid) AS id FROM refreshaccesstokens');
+    await costs('delete_session_of_caller', 204, () => gatehouse.delete(`${sessions}/${rows[0].id}`, own));
+    for (const url of ['/api/v1/auth/logout-others', '/api/v1/auth/logout-all']) {
+      const { accessToken } = await logIn(gatehouse, person);
+      await costs('delete_sessions_of_caller', 204, () => post(url, undefined, bearer(accessToken)));
+      await costs('delete_sessions_of_caller', 401, () => post(url, undefined, own));
+    }
+
+    t.strictSame(
+      await statementsOf(async () => {
+        refused(t, await logout(person.accessToken), 'REFRESH_TOKEN_INVALID');
+        refused(t, await post('/api/v1/auth/logout', undefined), 'AUTHENTICATION_REQUIRED');
+        refused(t, await gatehouse.delete(`${sessions}/x`, own), 'VALIDATION_ERROR');
+      }),
+      [],
+    );
+  });
+
   await t.test('a connection prepares each statement once', async (t) => {
     const { accessToken } = await registerAndLogIn(gatehouse);
     await get('/api/v1/me', bearer(accessToken));
@@ -114,6 +151,6 @@ t.test('no two statements share a name', async (t) => {
   const names = sources.flatMap((source) =>
     [...source.matchAll(/^ +name: '(\w+)',$/gm)].map(([, name]) => name),
   );
-  t.ok(names.length >= 7, 'they are found');
+  t.ok(names.length >= 12, 'they are found');
   t.equal(new Set(names).size, names.length);
 });

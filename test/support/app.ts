@@ -17,8 +17,10 @@ export interface TestApp {
   lifecycle: Lifecycle;
   /** Every line the service has logged, parsed. */
   logLines: Record<string, unknown>[];
+  /** Without a body, and without a content type, when the body is undefined. */
   post(url: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(url: string, headers?: Record<string, string>): Promise<Answer>;
+  delete(url: string, headers?: Record<string, string>): Promise<Answer>;
 }
 
 export interface Answer {
@@ -76,10 +78,15 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
       send({
         method: 'POST',
         url: path,
-        headers: { 'content-type': 'application/json', ...headers },
-        payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+        ...(body === undefined
+          ? { headers }
+          : {
+              headers: { 'content-type': 'application/json', ...headers },
+              payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+            }),
       }),
     get: (path, headers = {}) => send({ method: 'GET', url: path, headers }),
+    delete: (path, headers = {}) => send({ method: 'DELETE', url: path, headers }),
   };
 }
 

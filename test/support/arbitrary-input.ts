@@ -52,6 +52,13 @@ export const operations: {
     optional: [],
     unjudged: ['refresh_token'],
   },
+  {
+    url: '/api/v1/auth/logout',
+    valid: () => ({ refresh_token: 'a.b.c' }),
+    longest: { refresh_token: 4096 },
+    optional: ['refresh_token'],
+    unjudged: ['refresh_token'],
+  },
 ];
 
 export const notText = fc.oneof(

@@ -29,11 +29,18 @@ export async function createDatabase(t: Test, { empty = false } = {}): Promise<T
   return { url: url.href, client };
 }
 
-/** Waits until another connection waits for a lock that this one holds. */
-export async function waitUntilBlocking(client: pg.Client): Promise<void> {
+/** Waits until so many other connections wait for a lock that this one holds, or queue behind one that does. */
+export async function waitUntilBlocking(client: pg.Client, connections = 1): Promise<void> {
   // Not from pg_stat_activity: inside a transaction, that keeps showing the connections of its first reading
-  const waiting = 'SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))';
-  while ((await client.query(waiting)).rows.length === 0) await sleep(10);
+  const waiting = `
+    WITH RECURSIVE blocked (pid) AS (
+      SELECT pg_backend_pid()
+      UNION
+      SELECT waiting.pid FROM pg_locks AS waiting JOIN blocked ON blocked.pid = ANY (pg_blocking_pids(waiting.pid))
+      WHERE NOT waiting.granted
+    )
+    SELECT FROM blocked WHERE pid <> pg_backend_pid()`;
+  while ((await client.query(waiting)).rows.length < connections) await sleep(10);
 }
 
 async function administer(sql: string): Promise<void> {

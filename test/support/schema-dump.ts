@@ -42,7 +42,8 @@ export async function describeSchema(client: Client): Promise<string> {
       LEFT JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
       WHERE sequence.relnamespace = current_schema()::regnamespace
       UNION ALL
-      SELECT proname, 6, '', 'function ' || proname || ' (' || pg_get_function_arguments(oid) || ')'
+      SELECT proname, 6, '', 'function ' || proname || ' (' || pg_get_function_arguments(oid) || ') returns '
+        || pg_get_function_result(oid) || regexp_replace(rtrim(prosrc, E'\\n'), '\\n(?=[^\\n])', E'\\n  ', 'g')
       FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
     )
     SELECT line FROM lines ORDER BY rank >= 5, relname COLLATE "C", rank, place COLLATE "C"`);

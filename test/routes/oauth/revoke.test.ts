@@ -50,7 +50,7 @@ t.test('POST /oauth/revoke', async (t) => {
 
   for (const hint of hints) {
     t.test(`of an access token, with the hint ${hint}`, (t) =>
-      endsTheSession(t, hint, 'delete_session_of_user', ({ accessToken }) => accessToken),
+      endsTheSession(t, hint, 'delete_session', ({ accessToken }) => accessToken),
     );
     t.test(`of the current refresh token, with the hint ${hint}`, (t) =>
       endsTheSession(t, hint, 'delete_session_by_handle', async ({ refreshToken }) =>
