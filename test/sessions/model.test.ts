@@ -34,15 +34,15 @@ function oneOf<T>(list: readonly T[], choice: number): T {
   return one;
 }
 
-/** Most have ended after a while: three times in four, one is chosen that has not. */
+/** Most have ended after a while: mostly one is chosen that has not. */
 function preferAlive(model: SessionModel, sessions: ModelSession[], choice: number): ModelSession[] {
   const alive = sessions.filter((session) => model.isAlive(session));
-  return alive.length > 0 && choice % 4 > 0 ? alive : sessions;
+  return alive.length > 0 && choice % 7 > 1 ? alive : sessions;
 }
 
 /** The newest access token, or now and then any. */
 function accessOf({ accessTokens }: ModelSession, choice: number) {
-  return oneOf(choice % 4 > 0 ? accessTokens.slice(-1) : accessTokens, choice);
+  return oneOf(choice % 7 > 1 ? accessTokens.slice(-1) : accessTokens, choice);
 }
 
 /** Those that have had so many refresh tokens. */

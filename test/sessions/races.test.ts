@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { type Answer, startApp } from '../support/app.ts';
 import { waitUntilBlocking } from '../support/database.ts';
-import { bearer, logIn, registerAndLogIn } from '../support/people.ts';
+import { bearer, type LoggedInPerson, logIn, registerAndLogIn } from '../support/people.ts';
 import { refused } from '../support/refused.ts';
 import { sessionIdOf, storedSessions } from '../support/sessions.ts';
 
@@ -134,6 +135,46 @@ t.test('sessions that end while they are used', async (t) => {
         { id: sessionIdOf(asking.accessToken), generation: 1 },
       ]);
     });
+  }
+
+  t.test('what ends several sessions locks them in one order, wherever they are stored', async (t) => {
+    type Ending = (person: LoggedInPerson) => Promise<Answer>;
+    const login: Ending = ({ email, password }) => post('/api/v1/auth/login', { email, password });
+    const logoutMany =
+      (which: string): Ending =>
+      ({ accessToken }) =>
+        replica.post(`/api/v1/auth/logout-${which}`, undefined, bearer(accessToken));
+    const endings = { login, 'logout-others': logoutMany('others'), 'logout-all': logoutMany('all') };
+
+    for (const [first, endFirst] of Object.entries(endings)) {
+      for (const [second, endSecond] of Object.entries(endings)) {
+        if (first === second) continue;
+        const person = await registerAndLogIn(gatehouse);
+        const middle = await addExpiredSessions(person.userId);
+        // The first has the sessions on its side of the middle by now, and the second has none
+        const answers = await queue(middle, [() => endFirst(person), () => endSecond(person)]);
+        t.strictSame(
+          answers.map(({ status }) => status),
+          [first, second].map((each) => (each === 'login' ? 200 : 204)),
+          `${first}, then ${second}`,
+        );
+      }
+    }
+  });
+
+  /** Adds three that lie in the table against the order of their ids, and returns the id in the middle. */
+  async function addExpiredSessions(userId: number): Promise<number> {
+    const { rows } = await client.query<{ id: number }>(
+      "SELECT nextval('refreshaccesstokens_tokenid_seq')::int AS id FROM generate_series(1, 3)",
+    );
+    for (const { id } of rows.toReversed()) {
+      await client.query(
+        `INSERT INTO refreshaccesstokens (tokenid, tokens, user_id, expires_at, idle_seconds)
+         VALUES ($1, $2, $3, now(), 60)`,
+        [id, randomBytes(32), userId],
+      );
+    }
+    return rows[1]?.id ?? 0;
   }
 
   t.test('a login waits for another of the same user, and counts its session', async (t) => {
