@@ -21,6 +21,7 @@ import meRoutes from './routes/me.ts';
 import refreshRoutes from './routes/refresh.ts';
 import registerRoutes from './routes/register.ts';
 import userRoutes from './routes/users.ts';
+import { SessionPruner } from './sessions/prune.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
 import { DatabaseProbe } from './storage/probe.ts';
@@ -58,6 +59,15 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   const probe = new DatabaseProbe(config.DATABASE_URL);
   app.addHook('onClose', () => probe.close());
   await app.register(health, { databaseState: () => probe.ask(), lifecycle: deps.lifecycle });
+
+  const pruner = new SessionPruner({
+    db: app.pg.pool,
+    logger: deps.logger,
+    intervalSeconds: config.SESSION_PRUNE_INTERVAL_SECONDS,
+  });
+  // With the listener, so that an app which only answers inject() deletes nothing behind its back
+  app.addHook('onListen', () => pruner.start());
+  app.addHook('preClose', () => pruner.stop());
 
   const domain = { ...deps, db: app.pg.pool, tokens: app.jwt, sessionLimits: sessionLimits(config) };
 

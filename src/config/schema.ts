@@ -78,6 +78,12 @@ export const settingsSchema = Type.Object({
     description:
       'Seconds in which a refresh may be repeated and gets the same refresh token; 0 turns this off',
   }),
+  SESSION_PRUNE_INTERVAL_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 86_400,
+    default: 60,
+    description: 'Seconds between passes that delete ended sessions; 0 turns this off',
+  }),
   BCRYPT_COST: Type.Integer({
     minimum: 4,
     maximum: 16,
