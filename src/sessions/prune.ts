@@ -104,7 +104,7 @@ export class SessionPruner {
     this.#idleAfter = idle.reached ?? 0;
     this.#status.totalDeleted += idle.deleted;
     const outcome = await this.#deleteExpired();
-    // From where this pass began and no earlier, for the same reason
+    // Like the batches, not from further back than this pass began
     const { rows: backlog, now } = await countExpiredSessions(db, { from, maxRows: maxBacklog });
 
     const deleted = this.#status.totalDeleted - before;
