@@ -30,6 +30,7 @@ import registerRoutes from './routes/register.ts';
 import sessionRoutes from './routes/sessions.ts';
 import userRoutes from './routes/users.ts';
 import wellKnownRoutes from './routes/well-known.ts';
+import { SessionPruner } from './sessions/prune.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
 import { DatabaseProbe } from './storage/probe.ts';
@@ -69,6 +70,15 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   const probe = new DatabaseProbe(config.DATABASE_URL);
   app.addHook('onClose', () => probe.close());
   await app.register(health, { databaseState: () => probe.ask(), lifecycle: deps.lifecycle });
+
+  const pruner = new SessionPruner({
+    db: app.pg.pool,
+    logger: deps.logger,
+    intervalSeconds: config.SESSION_PRUNE_INTERVAL_SECONDS,
+  });
+  // With the listener, so that an app which only answers inject() deletes nothing behind its back
+  app.addHook('onListen', () => pruner.start());
+  app.addHook('preClose', () => pruner.stop());
 
   await app.register(wellKnownRoutes, { keys: keys.access, issuer });
 

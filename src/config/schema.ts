@@ -103,6 +103,12 @@ export const settingsSchema = Type.Object({
     default: 100,
     description: 'How many sessions a user may have; the oldest ends when one more opens',
   }),
+  SESSION_PRUNE_INTERVAL_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 86_400,
+    default: 60,
+    description: 'Seconds between passes that delete ended sessions; 0 turns this off',
+  }),
   BCRYPT_COST: Type.Integer({
     minimum: 4,
     maximum: 16,

@@ -48,6 +48,7 @@ t.test('ten processes at once on a database that does not exist', async (t) => {
     { name: '0001_python-tables' },
     { name: '0002_accounts-and-sessions' },
     { name: '0003_open-session' },
+    { name: '0004_expired-sessions' },
   ]);
   for (const server of servers) server.child.kill('SIGTERM');
   for (const server of servers) t.strictSame(await server.ended, { code: 0, signal: null });

@@ -48,7 +48,7 @@ export interface TestAppOptions {
 export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createDatabase(t));
   const settings = readSettings(
-    { BCRYPT_COST: '4', LOG_LEVEL: 'trace', ...options.env },
+    { BCRYPT_COST: '4', LOG_LEVEL: 'trace', SESSION_PRUNE_INTERVAL_SECONDS: '0', ...options.env },
     'there-is-none.env',
   );
   const config = completeConfig(settings, { ...secrets, DATABASE_URL: database.url });
