@@ -199,15 +199,22 @@ const Credentials = Type.Object(
   { $id: 'Credentials', additionalProperties: false },
 );
 
+// About as much as a body may hold: a token that is too long is an invalid one, and its verification says so
+const maxTokenLength = 16_000;
+
 const RefreshRequest = Type.Object(
-  { refresh_token: Type.String({ minLength: 1, maxLength: 4096 }) },
+  { refresh_token: Type.String({ minLength: 1, maxLength: maxTokenLength }) },
   { $id: 'RefreshRequest', additionalProperties: false },
 );
 
 const LogoutRequest = Type.Object(
   {
     refresh_token: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 4096, description: 'Any of the session, used or not' }),
+      Type.String({
+        minLength: 1,
+        maxLength: maxTokenLength,
+        description: 'Any of the session, used or not',
+      }),
     ),
   },
   { $id: 'LogoutRequest', additionalProperties: false },

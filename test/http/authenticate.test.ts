@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
-import { type Forgery, forge } from '../support/access-tokens.ts';
 import { type Answer, secrets, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
+import { type Forgery, forge } from '../support/forged-tokens.ts';
 import { bearer, registerAndLogIn } from '../support/people.ts';
 import { exchange, listen } from '../support/raw-client.ts';
 import { refused } from '../support/refused.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ErrorCode } from '../../src/errors.ts';
-import { resigned } from '../support/access-tokens.ts';
 import { type Answer, secrets, startApp } from '../support/app.ts';
+import { resigned } from '../support/forged-tokens.ts';
 import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
 import { refused } from '../support/refused.ts';
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { resigned } from '../support/access-tokens.ts';
 import { secrets, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
+import { forgedRefreshTokens, resigned } from '../support/forged-tokens.ts';
 import { bearer, logIn, registerAndLogIn } from '../support/people.ts';
 import { exchange, listen } from '../support/raw-client.ts';
 import { refused } from '../support/refused.ts';
@@ -144,28 +144,14 @@ t.test('POST /api/v1/auth/logout', async (t) => {
     const person = await registerAndLogIn(gatehouse);
     const { refreshToken } = person;
     const key = secrets.REFRESH_TOKEN_SECRET;
-    const soon = Math.floor(Date.now() / 1000) + 3600;
-    const bad = {
-      garbage: 'garbage',
-      'an access token': person.accessToken,
-      truncated: refreshToken.slice(0, -4),
-      'without a signature': refreshToken.slice(0, refreshToken.lastIndexOf('.') + 1),
-      'of another key': resigned(refreshToken, 'k'.repeat(64), {}),
-      'of the key of access tokens': resigned(refreshToken, secrets.SECRET_KEY, {}),
-      'not valid yet': resigned(refreshToken, key, { nbf: soon }),
-      'without a handle': resigned(refreshToken, key, { handle: undefined }),
-      'of generation 0': resigned(refreshToken, key, { generation: 0 }),
-      'expired, of another key': resigned(refreshToken, 'k'.repeat(64), { iat: 1, exp: 2 }),
-    };
     const before = proxy.countStatements('gatehouse');
-    for (const [what, token] of Object.entries(bad)) {
+    for (const [what, token] of Object.entries(forgedRefreshTokens(person))) {
       const answer = await post(url, { refresh_token: token });
       refused(t, answer, 'REFRESH_TOKEN_INVALID');
       t.equal(answer.headers['www-authenticate'], 'Bearer realm="gatehouse"', what);
     }
     const expired = resigned(refreshToken, key, { iat: 1, exp: 2 });
     refused(t, await post(url, { refresh_token: expired }), 'REFRESH_TOKEN_EXPIRED');
-    refused(t, await post(url, { refresh_token: 'x'.repeat(4097) }), 'VALIDATION_ERROR');
     refused(t, await post(url, { refresh_token: 'x'.repeat(64 * 1024) }), 'BODY_TOO_LARGE');
     t.equal(proxy.countStatements('gatehouse'), before);
     t.equal((await storedSessions(gatehouse, person.userId)).length, 1);

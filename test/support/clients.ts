@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Test } from 'tap';
-import { forge } from './access-tokens.ts';
 import { type Answer, secrets, startApp, type TestApp, type TestAppOptions } from './app.ts';
 import { createDatabase } from './database.ts';
 import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts';
+import { forge } from './forged-tokens.ts';
 
 export const gateway = { id: 'gateway', secret: '5ed25af7b1ed23fb00122e13d7f74c4d8262acd8' };
 

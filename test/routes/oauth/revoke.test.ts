@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
-import { forge } from '../../support/access-tokens.ts';
 import type { Answer } from '../../support/app.ts';
 import { startForClients, worthlessTokens } from '../../support/clients.ts';
+import { forge } from '../../support/forged-tokens.ts';
 import { bearer, type LoggedInPerson, logIn, registerAndLogIn } from '../../support/people.ts';
 import { refused } from '../../support/refused.ts';
 
