@@ -15,7 +15,7 @@ import openapi from './http/openapi.ts';
 import rawErrors from './http/raw-errors.ts';
 import requestId from './http/request-id.ts';
 import requestLog from './http/request-log.ts';
-import schemas from './http/schemas.ts';
+import schemas from './http/schemas/components.ts';
 import securityHeaders from './http/security-headers.ts';
 import { serverOptions } from './http/server-options.ts';
 import type { PasswordHasher } from './passwords/hasher.ts';

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
 import { basicRefusals, headersOf } from './refusals.ts';
-import { healthResponse, notReadyResponse } from './schemas.ts';
+import { healthResponse, notReadyResponse } from './schemas/health.ts';
 
 /** How far the process is in its life; whoever runs the app moves it on. */
 export interface Lifecycle {

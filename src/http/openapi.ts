@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { noBody } from './schemas.ts';
+import { noBody } from './schemas/no-body.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 

@@ -1,6 +1,6 @@
 import { type ErrorCode, errorCatalogue } from '../errors.ts';
-import { requestIdHeader } from './responses.ts';
-import { errorResponse } from './schemas.ts';
+import { errorResponse } from './schemas/errors.ts';
+import { requestIdHeader } from './schemas/response.ts';
 
 const fromAnyOperation: ErrorCode[] = [
   'MALFORMED_REQUEST',

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CredentialsDeps } from '../accounts/credentials.ts';
 import { clientGone } from '../http/client-gone.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
-import { credentialsBody, tokenPairResponse } from '../http/schemas.ts';
+import { credentialsBody, tokenPairResponse } from '../http/schemas/sessions.ts';
 import { logIn } from '../sessions/log-in.ts';
 import type { TokenPairDeps } from '../sessions/token-pair.ts';
 

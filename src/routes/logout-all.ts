@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAccessTokens, refusalsWithBody } from '../http/refusals.ts';
-import { emptyResponse } from '../http/responses.ts';
-import { noBody } from '../http/schemas.ts';
+import { noBody } from '../http/schemas/no-body.ts';
+import { emptyResponse } from '../http/schemas/response.ts';
 import { type EndSessionDeps, endAllSessions, endOtherSessions } from '../sessions/end.ts';
 
 /** Ending many sessions at once: all but the caller's own, or that one too. */

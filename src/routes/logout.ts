@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { authenticate } from '../http/authenticate.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
-import { emptyResponse } from '../http/responses.ts';
-import { logoutBody } from '../http/schemas.ts';
+import { emptyResponse } from '../http/schemas/response.ts';
+import { logoutBody } from '../http/schemas/sessions.ts';
 import { type EndSessionDeps, endSessionOfAccessToken, endSessionOfRefreshToken } from '../sessions/end.ts';
 
 const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps) => {

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type FindUserDeps, findUserBySession } from '../accounts/find.ts';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAccessTokens, refusals } from '../http/refusals.ts';
-import { userResponse } from '../http/schemas.ts';
+import { userResponse } from '../http/schemas/accounts.ts';
 
 const meRoutes: FastifyPluginAsyncTypebox<FindUserDeps> = async (app, deps) => {
   app.get(

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { introspectionBody, introspectionResponse, revocationBody } from '../http/oauth-schemas.ts';
 import { refusalsWithForm } from '../http/refusals.ts';
-import { emptyResponse } from '../http/responses.ts';
+import { introspectionBody, introspectionResponse, revocationBody } from '../http/schemas/oauth.ts';
+import { emptyResponse } from '../http/schemas/response.ts';
 import { type IntrospectDeps, introspect } from '../sessions/introspect.ts';
 import { revoke } from '../sessions/revoke.ts';
 

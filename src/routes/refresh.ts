@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { refusalsWithBody } from '../http/refusals.ts';
-import { refreshBody, tokenPairResponse } from '../http/schemas.ts';
+import { refreshBody, tokenPairResponse } from '../http/schemas/sessions.ts';
 import { type RefreshDeps, refresh } from '../sessions/refresh.ts';
 
 const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) => {

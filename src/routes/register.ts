@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type NewAccount, type RegisterDeps, register } from '../accounts/register.ts';
 import { clientGone } from '../http/client-gone.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
-import { createUserBody, registerUserBody, userResponse } from '../http/schemas.ts';
+import { createUserBody, registerUserBody, userResponse } from '../http/schemas/accounts.ts';
 
 /** Registration under both names it has had. They differ in what they require, not in what they do. */
 const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps) => {

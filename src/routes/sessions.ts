@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAccessTokens, refusals, refusalsWithBody } from '../http/refusals.ts';
-import { emptyResponse } from '../http/responses.ts';
-import { noBody, sessionIdParams, sessionListResponse } from '../http/schemas.ts';
+import { noBody } from '../http/schemas/no-body.ts';
+import { emptyResponse } from '../http/schemas/response.ts';
+import { sessionIdParams, sessionListResponse } from '../http/schemas/sessions.ts';
 import { integerParams } from '../http/validation.ts';
 import { type EndSessionDeps, endSession } from '../sessions/end.ts';
 import { listSessions } from '../sessions/list.ts';

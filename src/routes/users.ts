@@ -3,7 +3,7 @@ import { type FindUserDeps, findUserBySession } from '../accounts/find.ts';
 import { ApiError } from '../errors.ts';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAccessTokens, refusals } from '../http/refusals.ts';
-import { userIdParams, userResponse } from '../http/schemas.ts';
+import { userIdParams, userResponse } from '../http/schemas/accounts.ts';
 import { integerParams } from '../http/validation.ts';
 
 const userRoutes: FastifyPluginAsyncTypebox<FindUserDeps> = async (app, deps) => {

@@ -2,8 +2,8 @@ import etag from '@fastify/etag';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { basicRefusals } from '../http/refusals.ts';
-import { emptyResponse, requestIdHeader } from '../http/responses.ts';
-import { jwkSetResponse, serverMetadataResponse } from '../http/well-known-schemas.ts';
+import { emptyResponse, requestIdHeader } from '../http/schemas/response.ts';
+import { jwkSetResponse, serverMetadataResponse } from '../http/schemas/well-known.ts';
 import { publicJwks } from '../keys/jwks.ts';
 import type { KeySet } from '../keys/key.ts';
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { responseOf } from './responses.ts';
+import { responseOf } from './response.ts';
 
 /** The named components of what is published below /.well-known. */
 

@@ -1,0 +1,102 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { Config } from '../../config/config.ts';
+import { nullableText } from './nullable-text.ts';
+import { responseOf } from './response.ts';
+
+/** The named components of accounts. */
+
+const userId = Type.Integer({
+  format: 'int64',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'Never changes and is never given to anyone else',
+});
+
+const User = Type.Object(
+  {
+    user_id: userId,
+    name: Type.String({ description: 'Empty when none was given' }),
+    email: Type.String({ description: 'In lower case' }),
+    location: Type.String({ description: 'Empty when none was given' }),
+    about: nullableText({ description: 'Null when none was given' }),
+    created_at: Type.String({ format: 'date-time' }),
+    updated_at: Type.String({ format: 'date-time' }),
+  },
+  { $id: 'User', additionalProperties: false },
+);
+
+/** Text that is required is not blank either. */
+const nonBlank = '\\S';
+const blankOnlyWhenEmpty = `^$|${nonBlank}`;
+const maxTextLength = 200;
+const maxAboutLength = 1000;
+// Longer than any policy allows and than any older program took, so that the policy and the hash decide
+export const maxPasswordLength = 1024;
+
+const email = Type.String({
+  format: 'email',
+  maxLength: 254,
+  description: 'Compared without regard to case',
+});
+export type PasswordLengths = Pick<Config, 'PASSWORD_MIN_LENGTH' | 'PASSWORD_MAX_LENGTH'>;
+
+const newPassword = ({ PASSWORD_MIN_LENGTH: min, PASSWORD_MAX_LENGTH: max }: PasswordLengths) =>
+  Type.String({
+    minLength: min,
+    // The policy counts normalised text, which may be shorter than what was sent
+    maxLength: maxPasswordLength,
+    description: `${min} to ${max} characters of any kind but control characters; no common password, not your email or name`,
+  });
+const about = Type.Optional(
+  nullableText({
+    maxLength: maxAboutLength,
+    pattern: blankOnlyWhenEmpty,
+    description: 'Free text',
+    default: null,
+  }),
+);
+const requiredText = (description: string) =>
+  Type.String({ minLength: 1, maxLength: maxTextLength, pattern: nonBlank, description });
+const optionalText = (description: string) =>
+  Type.Optional(
+    Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, default: '', description }),
+  );
+
+const createUserRequest = (lengths: PasswordLengths) =>
+  Type.Object(
+    {
+      email,
+      password: newPassword(lengths),
+      name: optionalText('Empty when absent'),
+      location: optionalText('Empty when absent'),
+      about,
+    },
+    { $id: 'CreateUserRequest', additionalProperties: false },
+  );
+
+const registerUserRequest = (lengths: PasswordLengths) =>
+  Type.Object(
+    {
+      name: requiredText('What to call the user'),
+      email,
+      location: requiredText('Where the user is'),
+      about,
+      password: newPassword(lengths),
+    },
+    { $id: 'RegisterUserRequest', additionalProperties: false },
+  );
+
+export const accountComponents = (lengths: PasswordLengths) => [
+  User,
+  createUserRequest(lengths),
+  registerUserRequest(lengths),
+];
+
+export const userResponse = responseOf<Static<typeof User>>('User');
+export const createUserBody = Type.Unsafe<Static<ReturnType<typeof createUserRequest>>>(
+  Type.Ref('CreateUserRequest'),
+);
+export const registerUserBody = Type.Unsafe<Static<ReturnType<typeof registerUserRequest>>>(
+  Type.Ref('RegisterUserRequest'),
+);
+export const userIdParams = Type.Object({ user_id: userId }, { additionalProperties: false });
