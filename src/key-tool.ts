@@ -67,6 +67,14 @@ function algorithmFrom(name: string | undefined): Algorithm | undefined {
 }
 
 function generate(directory: string, algorithm: Algorithm): void {
+  const settings = readSettings();
+  const names = ['SECRET_KEY', 'REFRESH_TOKEN_SECRET', 'JWT_PRIVATE_KEY_FILE'] as const;
+  const inForce = names.filter((name) => settings[name] !== undefined);
+  if (inForce.length > 0) {
+    throw new KeyToolError(
+      `${inForce.join(' and ')} is set, here or in .env: new keys would log everyone out. \`rotate\` makes the next ones.`,
+    );
+  }
   const file = join(directory, 'settings.env');
   if (existsSync(file)) throw new KeyToolError(`${file} is already there; \`rotate\` makes the next keys`);
   writeSettings(file, {
@@ -94,15 +102,12 @@ function rotateAccess(directory: string, algorithm: Algorithm | undefined): void
 
 function accessRotation(settings: Settings, next: Algorithm, directory: string): Rotation {
   const publicFiles = listOf(settings.JWT_PUBLIC_KEY_FILES);
+  const previous = listOf(settings.SECRET_KEY_PREVIOUS);
   if (isSecretAlgorithm(next)) {
-    return rotateSecret(
-      'SECRET_KEY',
-      configured(settings, 'SECRET_KEY'),
-      listOf(settings.SECRET_KEY_PREVIOUS),
-    );
+    return rotateSecret('SECRET_KEY', configured(settings, 'SECRET_KEY'), previous);
   }
   return isSecretAlgorithm(settings.TOKEN_CREATION_ALGORITHM)
-    ? rotateSecretToKeyPair(directory, next, configured(settings, 'SECRET_KEY'), publicFiles)
+    ? rotateSecretToKeyPair(directory, next, configured(settings, 'SECRET_KEY'), { previous, publicFiles })
     : rotateKeyPair(configured(settings, 'JWT_PRIVATE_KEY_FILE'), publicFiles, next);
 }
 

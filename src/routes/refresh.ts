@@ -26,7 +26,11 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
         },
       },
     },
-    async (request) => refresh(deps, request.body.refresh_token),
+    async (request) => {
+      const { userId, tokens } = await refresh(deps, request.body.refresh_token);
+      request.userId = userId;
+      return tokens;
+    },
   );
 };
 

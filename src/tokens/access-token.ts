@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../errors.ts';
 import { isExpired } from './token-error.ts';
-import type { TokenSigner, TokenTimes } from './token-signer.ts';
+import type { TokenKind, TokenTimes } from './token-kind.ts';
 import type { Claims } from './token-verifier.ts';
 
 /** Whom an access token speaks for. */
@@ -17,10 +17,10 @@ export interface AccessToken extends AccessClaims, TokenTimes {
 
 /** The access token of a session (JWT, RFC 9068 in spirit). */
 export function signAccessToken(
-  signer: TokenSigner,
+  kind: TokenKind,
   { userId, sessionId, issuedAt, expiresAt }: AccessClaims & TokenTimes,
 ): string {
-  return signer.sign({
+  return kind.sign({
     sub: String(userId),
     sid: String(sessionId),
     jti: randomUUID(),
@@ -35,10 +35,10 @@ export function signAccessToken(
  *
  * @throws ApiError ACCESS_TOKEN_EXPIRED when only its time has passed, ACCESS_TOKEN_INVALID otherwise
  */
-export function verifyAccessToken(signer: TokenSigner, token: string): AccessToken {
+export function verifyAccessToken(kind: TokenKind, token: string): AccessToken {
   let claims: Claims;
   try {
-    claims = signer.verify(token);
+    claims = kind.verify(token);
   } catch (error) {
     throw new ApiError(isExpired(error) ? 'ACCESS_TOKEN_EXPIRED' : 'ACCESS_TOKEN_INVALID', { cause: error });
   }

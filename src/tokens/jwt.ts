@@ -2,7 +2,7 @@ import fastifyJwt from '@fastify/jwt';
 import fp from 'fastify-plugin';
 import type { KeySet } from '../keys/key.ts';
 import type { TokenKeys } from '../keys/token-keys.ts';
-import type { TokenSigners } from './token-signer.ts';
+import type { TokenKinds } from './token-kind.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 
 declare module '@fastify/jwt' {
@@ -13,7 +13,7 @@ declare module '@fastify/jwt' {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    tokens: TokenSigners;
+    tokens: TokenKinds;
   }
 }
 
