@@ -43,13 +43,16 @@ export function verifyAccessToken(kind: TokenKind, token: string): AccessToken {
     throw new ApiError(isExpired(error) ? 'ACCESS_TOKEN_EXPIRED' : 'ACCESS_TOKEN_INVALID', { cause: error });
   }
   const { sub, sid, jti, iat, exp } = claims;
-  if (typeof jti !== 'string') throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'jti is not text' });
-  return { userId: idFrom(sub), sessionId: idFrom(sid), jti, issuedAt: iat, expiresAt: exp };
+  return { userId: Number(sub), sessionId: Number(sid), jti: String(jti), issuedAt: iat, expiresAt: exp };
 }
 
-function idFrom(claim: unknown): number {
-  const id = typeof claim === 'string' && /^[1-9]\d{0,15}$/.test(claim) ? Number(claim) : Number.NaN;
-  if (!Number.isSafeInteger(id))
-    throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'sub or sid is not an id' });
-  return id;
+/** What the claims of an access token must be, beside those that every token has. */
+export const accessTokenClaims = { sub: isId, sid: isId, jti: isText };
+
+function isId(claim: unknown): boolean {
+  return typeof claim === 'string' && /^[1-9]\d{0,15}$/.test(claim) && Number.isSafeInteger(Number(claim));
+}
+
+function isText(claim: unknown): boolean {
+  return typeof claim === 'string' && claim !== '';
 }

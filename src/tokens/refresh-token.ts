@@ -52,12 +52,16 @@ export function verifyRefreshToken(kind: TokenKind, token: string): RefreshToken
     });
   }
   const { handle, generation, iat, exp } = claims;
-  if (typeof handle !== 'string' || !handlePattern.test(handle) || !isGeneration(generation)) {
-    throw new ApiError('REFRESH_TOKEN_INVALID', { cause: 'handle or generation is not of its form' });
-  }
-  return { handle, generation, issuedAt: iat, expiresAt: exp };
+  return { handle: String(handle), generation: Number(generation), issuedAt: iat, expiresAt: exp };
 }
 
-function isGeneration(claim: unknown): claim is number {
-  return Number.isInteger(claim) && (claim as number) >= 1 && (claim as number) < maxGeneration;
+/** What the claims of a refresh token must be, beside those that every token has. */
+export const refreshTokenClaims = { handle: isHandle, generation: isGeneration };
+
+function isHandle(claim: unknown): boolean {
+  return typeof claim === 'string' && handlePattern.test(claim);
+}
+
+function isGeneration(claim: unknown): boolean {
+  return Number.isInteger(claim) && Number(claim) >= 1 && Number(claim) < maxGeneration;
 }

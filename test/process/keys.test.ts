@@ -110,6 +110,20 @@ t.test('rotate refresh, by what is in .env and in the environment', async (t) =>
   t.strictSame(retire, { REFRESH_TOKEN_SECRET_PREVIOUS: before });
 });
 
+t.test('secrets with characters that mean something in .env files', async (t) => {
+  for (const secret of [
+    'Xq8vT3nLwZ5rK7cJ2#"Xq8vT3nLwZ5rK7cJ',
+    "Xq8vT3nLwZ5rK7cJ2 '#\\n Xq8vT3nLwZ5rK7cJ",
+    '`Xq8vT3nLwZ5rK7cJ2 Xq8vT3nLwZ5rK7c`',
+  ]) {
+    const folder = emptyFolder(t);
+    const { code, stderr } = await keys(t, folder, ['rotate', 'refresh'], { REFRESH_TOKEN_SECRET: secret });
+    t.equal(code, 0, stderr);
+    const [, change = {}] = rotationIn(folder, 'refresh');
+    t.equal(change['REFRESH_TOKEN_SECRET_PREVIOUS'], secret);
+  }
+});
+
 t.test('going over to a key pair forgets no secret before its time', async (t) => {
   const folder = emptyFolder(t);
   await keys(t, folder, ['generate', '--algorithm', 'HS256']);

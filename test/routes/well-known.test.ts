@@ -108,8 +108,17 @@ t.test('the metadata name this service by its issuer, or else as it was asked', 
   }
 });
 
+t.test('what names this service as it was asked is for whoever asked', async (t) => {
+  const { get } = await startApp(t, { ...shared, env: { TRUST_PROXY: '127.0.0.1' } });
+  const host = { host: 'auth.example.com', 'x-forwarded-host': 'evil.example' };
+  const { headers, body } = await get(metadataUrl, host);
+  t.equal(body['jwks_uri'], 'http://auth.example.com/.well-known/jwks.json');
+  t.equal(headers['cache-control'], 'private, max-age=300');
+  t.match(headers['vary'], /host/i);
+});
+
 t.test('both may be cached, and are not sent again when unchanged', async (t) => {
-  const { app, get } = plain;
+  const { app, get } = await startApp(t, { ...shared, env: { TOKEN_ISSUER: 'https://auth.example.com' } });
   for (const url of [jwksUrl, metadataUrl]) {
     const { headers } = await get(url, { host: 'a.example' });
     t.equal(headers['cache-control'], 'public, max-age=300');

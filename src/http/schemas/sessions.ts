@@ -58,8 +58,10 @@ const Credentials = Type.Object(
   { $id: 'Credentials', additionalProperties: false },
 );
 
-// About as much as a body may hold: a token that is too long is an invalid one, and its verification says so
-const maxTokenLength = 16_000;
+// Far more than the verification takes: a token that is too long is an invalid one, and answered as such
+const maxTokenLength = 70_000;
+/** Of operations that take a refresh token; bytes. */
+export const tokenBodyLimit = 80 * 1024;
 
 const RefreshRequest = Type.Object(
   { refresh_token: Type.String({ minLength: 1, maxLength: maxTokenLength }) },
