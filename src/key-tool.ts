@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
+import { hashSecret } from './clients/client-registry.ts';
 import { readSettings } from './config/config.ts';
 import { listOf, type Settings } from './config/schema.ts';
 import { StartError } from './errors.ts';
@@ -158,7 +158,7 @@ function client(directory: string, id: string): void {
   if (!/^[\w.~-]{1,100}$/.test(id)) throw new KeyToolError('An id is made of letters, digits and . _ ~ -');
   const secret = newSecret();
   const file = writeSettings(join(directory, `client-${id}.env`), { CLIENT_ID: id, CLIENT_SECRET: secret });
-  const hash = createHash('sha256').update(secret).digest('hex');
+  const hash = hashSecret(secret).toString('hex');
   say(`The secret is in ${file}, for the client alone. Add to INTROSPECTION_CLIENTS:\n\n  ${id}:${hash}\n`);
 }
 

@@ -22,6 +22,11 @@ export interface KeySet {
   readonly verifying: readonly VerificationKey[];
 }
 
+/** What may be said of keys in the log: the kid is in every token. */
+export function kidsOf({ signing, verifying }: KeySet): { signs: string; accepted: string[] } {
+  return { signs: signing.kid, accepted: verifying.map(({ kid }) => kid) };
+}
+
 export function keyFromSecret(secret: string, algorithm: SecretAlgorithm): SigningKey {
   const key = createSecretKey(secret, 'utf8');
   return { kid: thumbprint(key), algorithm, key, material: secret };

@@ -11,7 +11,7 @@ export interface RevokeDeps {
 
 /**
  * Ends the session of a token of either kind, and with it all its tokens (RFC 7009 §2.1): in one statement, or none
- * for what is not one of our tokens. Whether there was anything to end is not told (§2.2).
+ * for what is not one of our tokens. Whether there was something to end is not told (§2.2).
  *
  * @throws ApiError DATABASE_UNAVAILABLE, upon which the session must be taken to be alive (§2.2.1)
  */

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import { type Answer, secrets, startApp, type TestApp, type TestAppOptions } from './app.ts';
 import { createDatabase } from './database.ts';
 import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts';
-import { forge } from './forged-tokens.ts';
+import { claimsOf, forge, resigned } from './forged-tokens.ts';
 
 export const gateway = { id: 'gateway', secret: '5ed25af7b1ed23fb00122e13d7f74c4d8262acd8' };
 
@@ -65,32 +65,14 @@ export async function startForClients(t: Test, { env }: TestAppOptions = {}): Pr
   };
 }
 
-/** What the payload of a token says. */
-export function claimsOf(token: string): Record<string, unknown> {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-}
-
-/** The person's refresh token, signed anew with other claims. */
-function resignRefreshToken(refreshToken: string, changes: object): string {
-  const noAccessClaims = { iss: undefined, aud: undefined, sub: undefined, sid: undefined, jti: undefined };
-  return forge(
-    { userId: 0, sessionId: 0 },
-    {
-      header: { typ: 'rt+jwt' },
-      claims: { ...noAccessClaims, ...claimsOf(refreshToken), ...changes },
-      key: secrets.REFRESH_TOKEN_SECRET,
-    },
-  );
-}
-
 type Tokens = { accessToken: string; refreshToken: string };
 
 /** Tokens as good as the person's own, to show that it is not the signing that makes the others worthless. */
-export function resigned({ accessToken, refreshToken }: Tokens): Tokens {
+export function signedAnew({ accessToken, refreshToken }: Tokens): Tokens {
   const { sub, sid } = claimsOf(accessToken);
   return {
     accessToken: forge({ userId: Number(sub), sessionId: Number(sid) }),
-    refreshToken: resignRefreshToken(refreshToken, {}),
+    refreshToken: resigned(refreshToken, secrets.REFRESH_TOKEN_SECRET, {}),
   };
 }
 
@@ -114,13 +96,15 @@ export function worthlessTokens({ accessToken, refreshToken }: Tokens): Record<s
     'two tokens': `${accessToken} ${accessToken}`,
     'an access token with its scheme': `Bearer ${accessToken}`,
     'an expired access token': forge(person, { claims: { iat: 1, exp: 2 } }),
-    'an expired refresh token': resignRefreshToken(refreshToken, { iat: 1, exp: 2 }),
+    'an expired refresh token': resigned(refreshToken, secrets.REFRESH_TOKEN_SECRET, { iat: 1, exp: 2 }),
     'an access token that is not yet valid': forge(person, { claims: { nbf: now + 3600 } }),
     'an access token of another issuer': forge(person, { claims: { iss: 'elsewhere' } }),
     'an access token for another audience': forge(person, { claims: { aud: 'elsewhere' } }),
     'an access token whose sid is no id': forge(person, { claims: { sid: '1 OR 1=1' } }),
     'an access token with the key of refresh tokens': forge(person, { key: secrets.REFRESH_TOKEN_SECRET }),
     'an access token that calls itself a refresh token': forge(person, { header: { typ: 'rt+jwt' } }),
-    'a refresh token of generation 0': resignRefreshToken(refreshToken, { generation: 0 }),
+    'a refresh token of generation 0': resigned(refreshToken, secrets.REFRESH_TOKEN_SECRET, {
+      generation: 0,
+    }),
   };
 }

@@ -1,4 +1,5 @@
 import type { TestApp } from './app.ts';
+import { claimsOf } from './forged-tokens.ts';
 
 /** The sessions of a user as they are stored, the oldest first. */
 export async function storedSessions(
@@ -14,6 +15,5 @@ export async function storedSessions(
 
 /** The id of the session that an access token speaks for. */
 export function sessionIdOf(accessToken: string): number {
-  const [, claims = ''] = accessToken.split('.');
-  return Number(JSON.parse(Buffer.from(claims, 'base64url').toString()).sid);
+  return Number(claimsOf(accessToken)['sid']);
 }

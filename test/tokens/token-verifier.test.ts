@@ -58,7 +58,7 @@ for (const [name, payload] of Object.entries(wrong)) {
   });
 }
 
-t.test('refused: any other typ', async (t) => {
+t.test('every other typ is refused', async (t) => {
   t.throws(() => verify(token(right, {})), { message: 'typ is not right', expired: false }, 'none');
   for (const typ of [null, '', 'JWT', 'rt+jwt', 'at+jwt ', 'text/at+jwt', ['at+jwt']]) {
     t.throws(

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { Answer } from '../../support/app.ts';
-import { claimsOf, resigned, startForClients, worthlessTokens } from '../../support/clients.ts';
-import { forge } from '../../support/forged-tokens.ts';
+import { signedAnew, startForClients, worthlessTokens } from '../../support/clients.ts';
+import { claimsOf, forge } from '../../support/forged-tokens.ts';
 import { logIn, registerAndLogIn } from '../../support/people.ts';
 import { refused } from '../../support/refused.ts';
 
@@ -110,7 +110,7 @@ t.test('POST /oauth/introspect', async (t) => {
   t.test(
     'tokens as good as our own are active: it is not for their making that others are not',
     async (t) => {
-      const { accessToken, refreshToken } = resigned(await registerAndLogIn(gatehouse));
+      const { accessToken, refreshToken } = signedAnew(await registerAndLogIn(gatehouse));
       t.equal((await introspect(accessToken)).body['active'], true);
       t.equal((await introspect(refreshToken, asRefreshToken)).body['active'], true);
     },
