@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { exchange, listen } from '../support/raw-client.ts';
 import { fetchChecked, watch } from '../support/watch.ts';
 
-const id = { 'x-request-id': 'one' };
+const id = { 'x-request-id': 'one', 'cache-control': 'no-store' };
 const user = {
   ...{ user_id: 1, name: '', email: 'a@example.com', location: '', about: null },
   ...{ created_at: '2026-01-01T00:00:00.000Z', updated_at: '2026-01-01T00:00:00.000Z' },
@@ -30,7 +30,11 @@ const faults: Fault[] = [
     /cache-control: public/,
     (reply) => reply.headers({ ...id, 'cache-control': 'public' }).send(user),
   ],
-  ['no request id', /lacks the header x-request-id/, (reply) => reply.send(user)],
+  [
+    'no request id',
+    /lacks the header x-request-id/,
+    (reply) => reply.header('cache-control', 'no-store').send(user),
+  ],
   ['no Retry-After', /lacks the header retry-after/, (reply) => reply.code(503).headers(id).send(busy)],
   [
     'Retry-After in words',

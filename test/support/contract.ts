@@ -35,6 +35,7 @@ for (const { method, path, ...operation } of operationsOf(committed)) {
 export function violations(exchange: Exchange): string[] {
   const operation = operationOf(exchange);
   const found = operation === undefined ? ofErrors(exchange) : ofOperation(exchange, operation);
+  if (exchange.status >= 400 && exchange.headers['cache-control'] !== 'no-store') found.push('may be cached');
   return found.map((each) => `${exchange.method} ${exchange.url.slice(0, 100)}: ${exchange.status} ${each}`);
 }
 
