@@ -49,7 +49,7 @@ export function complete(document: Document, notes: NotesByOperation): void {
   const componentExamples = takeExamples(document.components.schemas);
   for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
     const { bodyOptional = false, examples = {} } = notes.get(operation.operationId) ?? {};
-    // Nothing to say means nothing to show; the list says that it was not forgotten
+    // The empty list says that anyone may call it; without one, that would be left open
     operation.security ??= [];
     const { requestBody, responses } = operation;
     if (requestBody) {

@@ -18,7 +18,7 @@ const head: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     contact: { name: 'Whoever runs this instance' },
     license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
   },
-  // What a document without servers means (OpenAPI 3.0.3 §4.7.5), in writing
+  // What a document without servers means (OpenAPI 3.0.3 §4.7.1), in writing
   servers: [{ url: '/', description: 'The host that serves this document' }],
   tags: [
     { name: 'accounts', description: 'Register and read users' },
