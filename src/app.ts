@@ -18,6 +18,7 @@ import requestLog from './http/request-log.ts';
 import schemas from './http/schemas/components.ts';
 import securityHeaders from './http/security-headers.ts';
 import { serverOptions } from './http/server-options.ts';
+import type { KeySet } from './keys/key.ts';
 import type { PasswordHasher } from './passwords/hasher.ts';
 import type { PasswordPolicy } from './passwords/policy.ts';
 import loginRoutes from './routes/login.ts';
@@ -65,6 +66,11 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(postgres, config);
   const keys = tokenKeys(config);
+  const kids = ({ signing, verifying }: KeySet) => ({
+    signs: signing.kid,
+    accepted: verifying.map(({ kid }) => kid),
+  });
+  deps.logger.info({ access: kids(keys.access), refresh: kids(keys.refresh) }, 'keys of tokens, by kid');
   const { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
   await app.register(jwt, { keys, issuer, audience });
   const probe = new DatabaseProbe(config.DATABASE_URL);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, parseEnv } from 'node:util';
 import { readSettings } from './config/config.ts';
 import { listOf, type Settings } from './config/schema.ts';
 import { StartError } from './errors.ts';
@@ -67,6 +67,14 @@ function algorithmFrom(name: string | undefined): Algorithm | undefined {
 }
 
 function generate(directory: string, algorithm: Algorithm): void {
+  const settings = readSettings();
+  const names = ['SECRET_KEY', 'REFRESH_TOKEN_SECRET', 'JWT_PRIVATE_KEY_FILE'] as const;
+  const inForce = names.filter((name) => settings[name] !== undefined);
+  if (inForce.length > 0) {
+    throw new KeyToolError(
+      `${inForce.join(' and ')} is set, here or in .env: new keys would log everyone out. \`rotate\` makes the next ones.`,
+    );
+  }
   const file = join(directory, 'settings.env');
   if (existsSync(file)) throw new KeyToolError(`${file} is already there; \`rotate\` makes the next keys`);
   writeSettings(file, {
@@ -94,15 +102,12 @@ function rotateAccess(directory: string, algorithm: Algorithm | undefined): void
 
 function accessRotation(settings: Settings, next: Algorithm, directory: string): Rotation {
   const publicFiles = listOf(settings.JWT_PUBLIC_KEY_FILES);
+  const previous = listOf(settings.SECRET_KEY_PREVIOUS);
   if (isSecretAlgorithm(next)) {
-    return rotateSecret(
-      'SECRET_KEY',
-      configured(settings, 'SECRET_KEY'),
-      listOf(settings.SECRET_KEY_PREVIOUS),
-    );
+    return rotateSecret('SECRET_KEY', configured(settings, 'SECRET_KEY'), previous);
   }
   return isSecretAlgorithm(settings.TOKEN_CREATION_ALGORITHM)
-    ? rotateSecretToKeyPair(directory, next, configured(settings, 'SECRET_KEY'), publicFiles)
+    ? rotateSecretToKeyPair(directory, next, configured(settings, 'SECRET_KEY'), { previous, publicFiles })
     : rotateKeyPair(configured(settings, 'JWT_PRIVATE_KEY_FILE'), publicFiles, next);
 }
 
@@ -144,7 +149,7 @@ function writeRotation(directory: string, kind: string, rotation: Rotation, life
   3. ${retire}
      After another ${lifetime}, when nothing that the old key signed is valid any more, it is forgotten.
 
-A setting that is given empty counts as taken away.
+A setting that is empty there is to be taken away, wherever it is set.
 `);
 }
 
@@ -159,10 +164,17 @@ function client(directory: string, id: string): void {
 
 /** As .env files are written; says which file it was. */
 function writeSettings(path: string, settings: SettingChanges): string {
-  const quoted = (value: string) => (/[\s#'"]/.test(value) ? JSON.stringify(value) : value);
-  const lines = Object.entries(settings).map(([name, value]) => `${name}=${quoted(value)}\n`);
+  const lines = Object.entries(settings).map(([name, value]) => settingLine(name, value));
   writeNewFile(path, lines.join(''));
   return path;
+}
+
+/** In the first way of quoting in which it is read as it was meant. */
+function settingLine(name: string, value: string): string {
+  const lines = ['', "'", '"', '`'].map((quote) => `${name}=${quote}${value}${quote}\n`);
+  const line = lines.find((each) => parseEnv(each)[name] === value);
+  if (line === undefined) throw new KeyToolError(`${name} holds characters that no .env file can`);
+  return line;
 }
 
 function say(text: string): void {

@@ -32,6 +32,10 @@ export class ClientRegistry {
     this.#hashes = new Map(clients.map(({ id, secretHash }) => [id, secretHash]));
   }
 
+  has(id: string): boolean {
+    return this.#hashes.has(id);
+  }
+
   /** Whether there is such a client and this is its secret. The time it takes tells neither. */
   verify(id: string, secret: string): boolean {
     const known = this.#hashes.get(id);

@@ -8,6 +8,7 @@ import { keyFileProblems, secretProblems } from './key-rules.ts';
 import {
   clientProblems,
   databaseProblems,
+  issuerProblems,
   missingDatabase,
   originProblems,
   passwordProblems,
@@ -25,6 +26,7 @@ const rules = [
   databaseProblems,
   secretProblems,
   keyFileProblems,
+  issuerProblems,
   passwordProblems,
   originProblems,
   proxyProblems,

@@ -25,6 +25,13 @@ export function proxyProblems(settings: Settings): string[] {
     .map((range) => `TRUST_PROXY: "${range}" is neither an IP address nor a CIDR range`);
 }
 
+/** RFC 8414 §2: an issuer that is a URL has no query and no fragment. */
+export function issuerProblems({ TOKEN_ISSUER: issuer }: Settings): string[] {
+  if (!/^https?:/.test(issuer)) return [];
+  const usable = URL.canParse(issuer) && !/[?#]/.test(issuer);
+  return usable ? [] : ['TOKEN_ISSUER is not a URL without "?" and "#"'];
+}
+
 /** A browser's Origin is a scheme, a host and a port where it is not the usual one (RFC 6454 §6.1): no path, no "*". */
 export function originProblems(settings: Settings): string[] {
   return listOf(settings.CORS_ORIGINS)

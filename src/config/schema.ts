@@ -53,7 +53,7 @@ export const settingsSchema = Type.Object({
   SECRET_KEY_PREVIOUS: Type.String({
     default: '',
     description:
-      'Further secrets whose access tokens are accepted, separated by commas, while SECRET_KEY changes',
+      'Further secrets whose access tokens of the same algorithm are accepted (of HS256, beside a key pair), separated by commas',
   }),
   JWT_PRIVATE_KEY_FILE: Type.Optional(
     Type.String({ description: 'PEM file of the private key that signs access tokens; mode 0600' }),
@@ -74,11 +74,13 @@ export const settingsSchema = Type.Object({
   }),
   TOKEN_ISSUER: Type.String({
     minLength: 1,
+    maxLength: 255,
     default: 'gatehouse',
     description: 'The iss claim of access tokens',
   }),
   TOKEN_AUDIENCE: Type.String({
     minLength: 1,
+    maxLength: 255,
     default: 'gatehouse',
     description: 'The aud claim of access tokens',
   }),

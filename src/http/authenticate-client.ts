@@ -17,44 +17,52 @@ export function requireClient(clients: ClientRegistry): preValidationHookHandler
   return (request, _reply, done) => {
     const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
     const presented = presentedCredentials(request.headers.authorization, form);
-    if (presented === undefined || !clients.verify(presented.id, presented.secret)) {
-      throw new ApiError('CLIENT_AUTHENTICATION_FAILED');
+    const client = presented.find(({ id, secret }) => clients.verify(id, secret));
+    if (client === undefined) {
+      // An id is logged when it is one of ours; anything else may be a secret in the wrong place
+      const known = presented.find(({ id }) => clients.has(id));
+      const cause = known ? `wrong secret of client "${known.id}"` : 'no known client';
+      throw new ApiError('CLIENT_AUTHENTICATION_FAILED', { cause });
     }
-    request.clientId = presented.id;
+    request.clientId = client.id;
     request.body = parametersOf(form);
     done();
   };
 }
 
 /**
- * By HTTP Basic or in the form (RFC 6749 §2.3.1). Undefined when there are none, or not in their form.
+ * By HTTP Basic or in the form (RFC 6749 §2.3.1): each way to read what was presented, and none when it is not in its
+ * form.
  *
  * @throws ApiError OAUTH_REQUEST_INVALID when it could be one client or another
  */
-function presentedCredentials(
-  authorization: string | undefined,
-  form: URLSearchParams,
-): ClientCredentials | undefined {
+function presentedCredentials(authorization: string | undefined, form: URLSearchParams): ClientCredentials[] {
   const id = form.get('client_id') ?? '';
   const secret = form.get('client_secret') ?? '';
-  if (authorization === undefined) return { id, secret };
+  if (authorization === undefined) return [{ id, secret }];
   // RFC 6749 §2.3: no more than one method in a request
   if (secret !== '') throw invalid('The client authenticates in more than one way');
   const basic = fromBasic(authorization);
   // Many libraries name the client in the form as well, which is no second method
-  if (basic !== undefined && id !== '' && id !== basic.id) throw invalid('Two clients are named');
+  if (basic.length > 0 && id !== '' && basic.every((read) => read.id !== id))
+    throw invalid('Two clients are named');
   return basic;
 }
 
 const basicPattern = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
-/** RFC 7617 §2, with both parts encoded as in a form (RFC 6749 §2.3.1). */
-function fromBasic(authorization: string): ClientCredentials | undefined {
+/**
+ * RFC 7617 §2, with both parts encoded as in a form (RFC 6749 §2.3.1), and also as they are: that encoding is what many
+ * clients leave out, and it matters once a secret has a "+" or "%".
+ */
+function fromBasic(authorization: string): ClientCredentials[] {
   const bytes = Buffer.from(basicPattern.exec(authorization)?.[1] ?? '', 'base64');
   const pair = bytes.toString();
   const colon = pair.indexOf(':');
-  if (!isUtf8(bytes) || colon === -1) return undefined;
-  const id = formDecoded(pair.slice(0, colon));
-  const secret = formDecoded(pair.slice(colon + 1));
-  return id === undefined || secret === undefined ? undefined : { id, secret };
+  if (!isUtf8(bytes) || colon === -1) return [];
+  const plain = { id: pair.slice(0, colon), secret: pair.slice(colon + 1) };
+  const id = formDecoded(plain.id);
+  const secret = formDecoded(plain.secret);
+  if (id === undefined || secret === undefined) return [plain];
+  return id === plain.id && secret === plain.secret ? [plain] : [{ id, secret }, plain];
 }

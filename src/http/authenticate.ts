@@ -2,7 +2,7 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError } from '../errors.ts';
 import { type AccessClaims, verifyAccessToken } from '../tokens/access-token.ts';
-import type { TokenSigner } from '../tokens/token-signer.ts';
+import type { TokenKind } from '../tokens/token-kind.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,9 +28,9 @@ export default fp(
 const bearer = /^bearer +([\w.~+/-]+=*)$/i;
 
 /** Refuses requests without a valid access token; what it speaks for is then `request.session`. */
-export function requireAccessToken(signer: TokenSigner): onRequestHookHandler {
+export function requireAccessToken(kind: TokenKind): onRequestHookHandler {
   return (request, _reply, done) => {
-    authenticate(request, signer);
+    authenticate(request, kind);
     done();
   };
 }
@@ -41,14 +41,14 @@ export function requireAccessToken(signer: TokenSigner): onRequestHookHandler {
  *
  * @throws ApiError AUTHENTICATION_REQUIRED, ACCESS_TOKEN_INVALID or ACCESS_TOKEN_EXPIRED
  */
-export function authenticate(request: FastifyRequest, signer: TokenSigner): AccessClaims {
+export function authenticate(request: FastifyRequest, kind: TokenKind): AccessClaims {
   const { authorization } = request.headers;
   if (authorization === undefined || !/^bearer\b/i.test(authorization))
     throw new ApiError('AUTHENTICATION_REQUIRED');
   const token = bearer.exec(authorization)?.[1];
   if (token === undefined)
     throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'not a bearer token by its form' });
-  const claims = verifyAccessToken(signer, token);
+  const claims = verifyAccessToken(kind, token);
   request.session = claims;
   request.userId = claims.userId;
   return claims;

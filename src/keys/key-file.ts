@@ -12,6 +12,7 @@ export class KeyFileError extends StartError {
 // RFC 7518 §3.3
 const minRsaBits = 2048;
 const othersMay = 0o007;
+const othersMayWrite = 0o002;
 
 /**
  * Reads the private key that signs: unencrypted PEM (PKCS #8, PKCS #1 or SEC 1) that only its owner and group may read.
@@ -20,13 +21,7 @@ const othersMay = 0o007;
  */
 export function readPrivateKey(path: string): SigningKey & { algorithm: KeyPairAlgorithm } {
   const pem = read(path);
-  const { mode } = statSync(path);
-  if ((mode & othersMay) !== 0) {
-    const octal = (mode & 0o777).toString(8).padStart(4, '0');
-    throw new KeyFileError(
-      `${path} is open to every user of this machine (mode ${octal}): chmod 600 ${path}`,
-    );
-  }
+  refuseMode(path, othersMay, '600');
   if (/-----BEGIN ((RSA|EC) )?PUBLIC KEY-----/.test(pem))
     throw new KeyFileError(`${path} holds a public key, and the private one is needed`);
   const key = parse(path, pem, createPrivateKey);
@@ -47,6 +42,8 @@ export function readPrivateKey(path: string): SigningKey & { algorithm: KeyPairA
  */
 export function readPublicKey(path: string): VerificationKey & { algorithm: KeyPairAlgorithm } {
   const pem = read(path);
+  // Who may write it may sign
+  refuseMode(path, othersMayWrite, '644');
   if (pem.includes('PRIVATE KEY-----'))
     throw new KeyFileError(`${path} holds a private key, and the public one is needed`);
   const key = parse(path, pem, createPublicKey);
@@ -74,12 +71,33 @@ function algorithmOf(path: string, key: KeyObject): KeyPairAlgorithm {
   }
 }
 
+// Of what names no file, but may be a key: it must not be shown
+const notAPath = /-----BEGIN|[\r\n]/;
+const maxPathLength = 255;
+
 function read(path: string): string {
+  const decoded = Buffer.from(path, 'base64').toString('latin1');
+  if (notAPath.test(path) || path.length > maxPathLength || decoded.includes('-----BEGIN'))
+    throw new KeyFileError('the path of a file is needed, and not what is in it');
+  let pem: string;
   try {
-    return readFileSync(path, 'utf8');
+    pem = readFileSync(path, 'utf8');
   } catch (error) {
     throw new KeyFileError(`${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
   }
+  // openssl writes the parameters of a curve in front of its key
+  if ((pem.match(/-----BEGIN (?!EC PARAMETERS)/g) ?? []).length > 1)
+    throw new KeyFileError(`${path} holds more than one key, and each needs a file of its own`);
+  return pem;
+}
+
+function refuseMode(path: string, refused: number, better: string): void {
+  const { mode } = statSync(path);
+  if ((mode & refused) === 0) return;
+  const octal = (mode & 0o777).toString(8).padStart(4, '0');
+  throw new KeyFileError(
+    `${path} is open to every user of this machine (mode ${octal}): chmod ${better} ${path}`,
+  );
 }
 
 function parse(path: string, pem: string, parser: (pem: string) => KeyObject): KeyObject {

@@ -54,7 +54,7 @@ export function rotateSecretToKeyPair(
   directory: string,
   algorithm: KeyPairAlgorithm,
   current: string,
-  publicFiles: readonly string[],
+  { previous, publicFiles }: { previous: readonly string[]; publicFiles: readonly string[] },
 ): Rotation {
   const next = writeKeyPair(resolve(directory), algorithm);
   return {
@@ -63,9 +63,9 @@ export function rotateSecretToKeyPair(
       TOKEN_CREATION_ALGORITHM: algorithm,
       JWT_PRIVATE_KEY_FILE: next.privateFile,
       JWT_PUBLIC_KEY_FILES: publicFiles.join(','),
-      SECRET_KEY_PREVIOUS: current,
+      SECRET_KEY_PREVIOUS: [...previous, current].join(','),
     },
-    retire: { SECRET_KEY_PREVIOUS: '', SECRET_KEY: '' },
+    retire: { SECRET_KEY_PREVIOUS: previous.join(','), SECRET_KEY: '' },
   };
 }
 

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 
 /**
  * What makes a secret unfit to sign tokens, as the end of a sentence that begins with its name; undefined when nothing
@@ -8,7 +8,9 @@ export function weaknessOf(secret: string, minBytes: number): string | undefined
   if (Buffer.byteLength(secret) < minBytes)
     return `must be at least ${minBytes} bytes long (try: openssl rand -base64 ${minBytes})`;
   if (isKeyMaterial(secret))
-    return 'is a public or private key, not a secret: key pairs are given as files, in JWT_PRIVATE_KEY_FILE';
+    return 'is a public or private key, not a secret: JWT_PRIVATE_KEY_FILE takes the path of a file with a key pair';
+  if (/[,\r\n]|^\s|\s$/.test(secret))
+    return 'has a comma, a line break, or white space around it, and could not be listed among previous ones later';
   if (wellKnown.has(secret) || placeholder.test(secret))
     return 'is a well-known example, which anyone would try first';
   if (isPattern(secret)) return 'is a pattern that anyone could guess; it must be random';
@@ -29,9 +31,27 @@ const placeholder =
 
 /** A public key is no secret, and one used as such lets everyone sign (RFC 8725 §2.1); a private one belongs in a file. */
 function isKeyMaterial(secret: string): boolean {
-  if (/-----BEGIN |^(ssh|ecdsa)-\S+ |"kty"\s*:/.test(secret)) return true;
+  if (keyText.test(secret)) return true;
+  return (['base64', 'hex'] as const).some((encoding) => {
+    const bytes = Buffer.from(secret, encoding);
+    return keyText.test(bytes.toString('latin1')) || derReaders.some((read) => reads(read, bytes));
+  });
+}
+
+const keyText = /-----BEGIN |^(ssh|ecdsa)-\S+ |"kty"\s*:/;
+const derReaders: ((key: Buffer) => unknown)[] = [
+  ...(['spki', 'pkcs1'] as const).map(
+    (type) => (key: Buffer) => createPublicKey({ key, format: 'der', type }),
+  ),
+  ...(['pkcs8', 'pkcs1', 'sec1'] as const).map(
+    (type) => (key: Buffer) => createPrivateKey({ key, format: 'der', type }),
+  ),
+  (certificate) => new X509Certificate(certificate),
+];
+
+function reads(read: (key: Buffer) => unknown, bytes: Buffer): boolean {
   try {
-    createPublicKey({ key: Buffer.from(secret, 'base64'), format: 'der', type: 'spki' });
+    read(bytes);
     return true;
   } catch {
     return false;

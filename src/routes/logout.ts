@@ -2,13 +2,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { authenticate } from '../http/authenticate.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
-import { logoutBody } from '../http/schemas/sessions.ts';
+import { logoutBody, tokenBodyLimit } from '../http/schemas/sessions.ts';
 import { type EndSessionDeps, endSessionOfAccessToken, endSessionOfRefreshToken } from '../sessions/end.ts';
 
 const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps) => {
   app.post(
     '/api/v1/auth/logout',
     {
+      bodyLimit: tokenBodyLimit,
       schema: {
         operationId: 'logout',
         tags: ['sessions'],

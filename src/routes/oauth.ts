@@ -9,7 +9,8 @@ import { revoke } from '../sessions/revoke.ts';
 const forClients = {
   tags: ['oauth'],
   consumes: ['application/x-www-form-urlencoded'],
-  security: [{ client: [] }],
+  // Or by client_id and client_secret in the form, which OpenAPI has no scheme for
+  security: [{ client: [] }, {}],
 };
 
 /** Token introspection (RFC 7662) and revocation (RFC 7009). */

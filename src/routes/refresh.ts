@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { refusalsWithBody } from '../http/refusals.ts';
-import { refreshBody, tokenPairResponse } from '../http/schemas/sessions.ts';
+import { refreshBody, tokenBodyLimit, tokenPairResponse } from '../http/schemas/sessions.ts';
 import { type RefreshDeps, refresh } from '../sessions/refresh.ts';
 
 const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) => {
   app.post(
     '/api/v1/auth/refresh-token',
     {
+      bodyLimit: tokenBodyLimit,
       schema: {
         operationId: 'refreshToken',
         tags: ['sessions'],
@@ -35,7 +36,11 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
         },
       },
     },
-    async (request) => refresh(deps, request.body.refresh_token),
+    async (request) => {
+      const { userId, tokens } = await refresh(deps, request.body.refresh_token);
+      request.userId = userId;
+      return tokens;
+    },
   );
 };
 

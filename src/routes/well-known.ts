@@ -71,7 +71,13 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (app,
         },
       },
     },
-    async (request) => serverMetadata(issuer, originOf(issuer) ?? requestedOrigin(request)),
+    async (request, reply) => {
+      const origin = originOf(issuer);
+      if (origin !== undefined) return serverMetadata(issuer, origin);
+      // Whoever asked chose the name: no shared cache may give it to others
+      reply.header('cache-control', `private, max-age=${maxAgeSeconds}`).header('vary', 'host');
+      return serverMetadata(issuer, requestedOrigin(request));
+    },
   );
 };
 
@@ -101,7 +107,7 @@ function originOf(issuer: string): string | undefined {
 // RFC 9110 §7.2: a host name or IP address, and a port
 const authority = /^([\w.-]+|\[[\da-f:.]+\])(:\d+)?$/i;
 
-function requestedOrigin({ protocol, host }: FastifyRequest): string {
+function requestedOrigin({ protocol, headers: { host = '' } }: FastifyRequest): string {
   return `${protocol}://${authority.test(host) ? host : 'localhost'}`;
 }
 

@@ -8,11 +8,11 @@ import {
 } from '../storage/session-ends.ts';
 import type { AccessClaims } from '../tokens/access-token.ts';
 import { hashHandle, verifyRefreshToken } from '../tokens/refresh-token.ts';
-import type { TokenSigners } from '../tokens/token-signer.ts';
+import type { TokenKinds } from '../tokens/token-kind.ts';
 
 export interface EndSessionDeps {
   db: Database;
-  tokens: TokenSigners;
+  tokens: TokenKinds;
 }
 
 /**

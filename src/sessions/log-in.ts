@@ -6,7 +6,7 @@ import {
 import { ApiError } from '../errors.ts';
 import { insertSession, type SessionRow } from '../storage/sessions.ts';
 import { hashHandle, newHandle } from '../tokens/refresh-token.ts';
-import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
+import { type LoggedIn, type TokenPairDeps, tokenPair } from './token-pair.ts';
 
 export interface LogInInput {
   email: string;
@@ -16,11 +16,6 @@ export interface LogInInput {
   ip: string | null;
   /** Aborted when the client has gone, so that its password leaves the queue. */
   signal?: AbortSignal;
-}
-
-export interface LoggedIn {
-  userId: number;
-  tokens: TokenPair;
 }
 
 const maxUserAgentLength = 512;

@@ -15,6 +15,8 @@ const leastPauseMs = 20;
 // A pass of this length says how far it got, and the next one goes on without waiting for the interval
 const batchesPerPass = 100;
 const maxBacklog = batchRows * batchesPerPass;
+// A pass with nothing to do says so once an hour, as a sign of life
+const quietMs = 3_600_000;
 
 export interface PrunerDeps {
   db: Database;
@@ -61,6 +63,7 @@ export class SessionPruner {
     failures: 0,
   };
   #running: Promise<void> | undefined;
+  #saidAt = Number.NEGATIVE_INFINITY;
   #expiredFrom = '-infinity';
   #idleAfter: number | null = null;
 
@@ -109,9 +112,14 @@ export class SessionPruner {
 
     const deleted = this.#status.totalDeleted - before;
     Object.assign(this.#status, { lastRunAt: now, lastDeleted: deleted, backlog });
-    const ms = Math.round(performance.now() - began);
-    logger[deleted > 0 ? 'info' : 'debug']({ deleted, backlog, ms }, 'pruned ended sessions');
+    this.#say({ deleted, backlog, ms: Math.round(performance.now() - began) });
     return outcome;
+  }
+
+  #say(pass: { deleted: number; backlog: number; ms: number }): void {
+    const quiet = pass.deleted === 0 && performance.now() - this.#saidAt < quietMs;
+    if (!quiet) this.#saidAt = performance.now();
+    this.#deps.logger[quiet ? 'debug' : 'info'](pass, 'pruned ended sessions');
   }
 
   async #deleteExpired(): Promise<PassOutcome> {

@@ -3,7 +3,7 @@ import type { Database } from '../storage/query.ts';
 import { deleteReusedSession } from '../storage/session-ends.ts';
 import { rotateSession } from '../storage/sessions.ts';
 import { hashHandle, verifyRefreshToken } from '../tokens/refresh-token.ts';
-import { type TokenPair, type TokenPairDeps, tokenPair } from './token-pair.ts';
+import { type LoggedIn, type TokenPairDeps, tokenPair } from './token-pair.ts';
 
 export interface RefreshDeps extends TokenPairDeps {
   db: Database;
@@ -16,17 +16,18 @@ export interface RefreshDeps extends TokenPairDeps {
  * @throws ApiError REFRESH_TOKEN_INVALID or REFRESH_TOKEN_EXPIRED without asking the database, REFRESH_TOKEN_REUSED
  * once the session has been ended, SESSION_ENDED when it had ended before
  */
-export async function refresh(deps: RefreshDeps, refreshToken: string): Promise<TokenPair> {
+export async function refresh(deps: RefreshDeps, refreshToken: string): Promise<LoggedIn> {
   const { handle, generation } = verifyRefreshToken(deps.tokens.refresh, refreshToken);
   const presented = { handleHash: hashHandle(handle), generation };
 
   const session = await rotateSession(deps.db, presented, deps.sessionLimits.refreshGraceSeconds);
-  if (session) return tokenPair(deps, session, handle);
+  if (session) return { userId: session.user_id, tokens: tokenPair(deps, session, handle) };
 
   // Committed by the time it returns, so that the refusal below cannot undo it
   const ended = await deleteReusedSession(deps.db, presented);
   if (!ended) throw new ApiError('SESSION_ENDED');
   throw new ApiError('REFRESH_TOKEN_REUSED', {
+    context: { user_id: ended.user_id, session_id: ended.tokenid },
     cause: `generation ${generation} was presented when ${ended.generation} was current: session ${ended.tokenid} of user ${ended.user_id} is ended`,
   });
 }

@@ -1,12 +1,12 @@
 import type { Database } from '../storage/query.ts';
 import { deleteSession, deleteSessionByHandle } from '../storage/session-ends.ts';
 import { hashHandle } from '../tokens/refresh-token.ts';
-import type { TokenSigners } from '../tokens/token-signer.ts';
+import type { TokenKinds } from '../tokens/token-kind.ts';
 import { recogniseToken } from './presented-token.ts';
 
 export interface RevokeDeps {
   db: Database;
-  tokens: TokenSigners;
+  tokens: TokenKinds;
 }
 
 /**

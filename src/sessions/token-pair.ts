@@ -1,10 +1,10 @@
 import type { SessionRow } from '../storage/sessions.ts';
 import { signAccessToken } from '../tokens/access-token.ts';
 import { signRefreshToken } from '../tokens/refresh-token.ts';
-import type { TokenSigners } from '../tokens/token-signer.ts';
+import type { TokenKinds } from '../tokens/token-kind.ts';
 
 export interface TokenPairDeps {
-  tokens: TokenSigners;
+  tokens: TokenKinds;
   sessionLimits: SessionLimits;
 }
 
@@ -27,6 +27,12 @@ export interface TokenPair {
   expires_in: number;
   refresh_token: string;
   refresh_expires_in: number;
+}
+
+/** Whose session it is, and the tokens it has now. */
+export interface LoggedIn {
+  userId: number;
+  tokens: TokenPair;
 }
 
 /** The tokens for a session as it stands. An access token never outlives its session. */

@@ -32,6 +32,8 @@ export function connectionOptions(connectionString: string): ClientConfig {
     query_timeout: timeouts.query,
     idle_in_transaction_session_timeout: timeouts.idleInTransaction,
     keepAlive: true,
+    // What statements that wait for a row rely on, whatever the database has for a default
+    options: '-c default_transaction_isolation=read\\ committed',
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../errors.ts';
 import { isExpired } from './token-error.ts';
-import type { TokenSigner, TokenTimes } from './token-signer.ts';
+import type { TokenKind, TokenTimes } from './token-kind.ts';
 import type { Claims } from './token-verifier.ts';
 
 /** Whom an access token speaks for. */
@@ -17,10 +17,10 @@ export interface AccessToken extends AccessClaims, TokenTimes {
 
 /** The access token of a session (JWT, RFC 9068 in spirit). */
 export function signAccessToken(
-  signer: TokenSigner,
+  kind: TokenKind,
   { userId, sessionId, issuedAt, expiresAt }: AccessClaims & TokenTimes,
 ): string {
-  return signer.sign({
+  return kind.sign({
     sub: String(userId),
     sid: String(sessionId),
     jti: randomUUID(),
@@ -35,21 +35,24 @@ export function signAccessToken(
  *
  * @throws ApiError ACCESS_TOKEN_EXPIRED when only its time has passed, ACCESS_TOKEN_INVALID otherwise
  */
-export function verifyAccessToken(signer: TokenSigner, token: string): AccessToken {
+export function verifyAccessToken(kind: TokenKind, token: string): AccessToken {
   let claims: Claims;
   try {
-    claims = signer.verify(token);
+    claims = kind.verify(token);
   } catch (error) {
     throw new ApiError(isExpired(error) ? 'ACCESS_TOKEN_EXPIRED' : 'ACCESS_TOKEN_INVALID', { cause: error });
   }
   const { sub, sid, jti, iat, exp } = claims;
-  if (typeof jti !== 'string') throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'jti is not text' });
-  return { userId: idFrom(sub), sessionId: idFrom(sid), jti, issuedAt: iat, expiresAt: exp };
+  return { userId: Number(sub), sessionId: Number(sid), jti: String(jti), issuedAt: iat, expiresAt: exp };
 }
 
-function idFrom(claim: unknown): number {
-  const id = typeof claim === 'string' && /^[1-9]\d{0,15}$/.test(claim) ? Number(claim) : Number.NaN;
-  if (!Number.isSafeInteger(id))
-    throw new ApiError('ACCESS_TOKEN_INVALID', { cause: 'sub or sid is not an id' });
-  return id;
+/** What the claims of an access token must be, beside those that every token has. */
+export const accessTokenClaims = { sub: isId, sid: isId, jti: isText };
+
+function isId(claim: unknown): boolean {
+  return typeof claim === 'string' && /^[1-9]\d{0,15}$/.test(claim) && Number.isSafeInteger(Number(claim));
+}
+
+function isText(claim: unknown): boolean {
+  return typeof claim === 'string' && claim !== '';
 }

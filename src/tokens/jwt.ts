@@ -2,7 +2,9 @@ import fastifyJwt from '@fastify/jwt';
 import fp from 'fastify-plugin';
 import type { KeySet } from '../keys/key.ts';
 import type { TokenKeys } from '../keys/token-keys.ts';
-import type { TokenSigners } from './token-signer.ts';
+import { accessTokenClaims } from './access-token.ts';
+import { refreshTokenClaims } from './refresh-token.ts';
+import type { TokenKinds } from './token-kind.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 
 declare module '@fastify/jwt' {
@@ -13,7 +15,7 @@ declare module '@fastify/jwt' {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    tokens: TokenSigners;
+    tokens: TokenKinds;
   }
 }
 
@@ -49,7 +51,7 @@ export default fp<JwtOptions>(
           typ: 'at+jwt',
           issuer,
           audience,
-          claims: ['sub', 'sid', 'jti'],
+          claims: accessTokenClaims,
         }),
       },
       refresh: {
@@ -57,7 +59,7 @@ export default fp<JwtOptions>(
         verify: createTokenVerifier({
           keys: keys.refresh.verifying,
           typ: 'rt+jwt',
-          claims: ['handle', 'generation'],
+          claims: refreshTokenClaims,
         }),
       },
     });

@@ -15,8 +15,8 @@ export interface TokenRules {
   /** The only `iss` and `aud` that are accepted; undefined where a kind of token has none. */
   issuer?: string;
   audience?: string;
-  /** Claims that must be there, beside iat and exp. */
-  claims: readonly string[];
+  /** Claims that must be there, beside iat and exp, and what each must be. */
+  claims: Readonly<Record<string, (claim: unknown) => boolean>>;
 }
 
 /**
@@ -25,6 +25,7 @@ export interface TokenRules {
  */
 export function createTokenVerifier(rules: TokenRules): (token: string) => Claims {
   const verifyJws = createJwsVerifier(rules.keys);
+  const required = Object.entries(rules.claims);
   const types = [rules.typ, `application/${rules.typ}`];
 
   return (token) => {
@@ -34,8 +35,8 @@ export function createTokenVerifier(rules: TokenRules): (token: string) => Claim
       throw new TokenError('typ is not right');
 
     const claims = parseJsonObject(payload);
-    for (const name of rules.claims) {
-      if (claims[name] === undefined) throw new TokenError(`${name} is missing`);
+    for (const [name, isRight] of required) {
+      if (!isRight(claims[name])) throw new TokenError(`${name} is missing or not of its form`);
     }
     if (rules.issuer !== undefined && claims['iss'] !== rules.issuer) throw new TokenError('iss is not ours');
     if (rules.audience !== undefined && !isFor(rules.audience, claims['aud']))
@@ -61,6 +62,7 @@ function checkTimes(claims: Record<string, unknown>): asserts claims is Claims {
   if (now >= exp) throw new TokenError('expired', { expired: true });
 }
 
+/** RFC 7519 §2: seconds since 1970, with or without a fraction. */
 function isNumericDate(claim: unknown): claim is number {
-  return typeof claim === 'number' && Number.isFinite(claim);
+  return typeof claim === 'number' && claim >= 0 && claim <= Number.MAX_SAFE_INTEGER;
 }

@@ -238,6 +238,23 @@ t.test('the database alone can be read where the rest is not needed', async (t) 
   t.throws(partial, /- DB_NAME .*\n {2}- DB_USER .*\n {2}- DB_PASSWORD /);
 });
 
+t.test('an issuer', async (t) => {
+  for (const good of [
+    'gatehouse',
+    'https://auth.example.com',
+    'https://example.com/auth/',
+    'urn:example:auth',
+  ]) {
+    t.strictSame(problemsOf({ TOKEN_ISSUER: good }), [], good);
+  }
+  for (const bad of ['https://example.com?q', 'https://example.com/#f', 'https://', 'http://a b']) {
+    t.strictSame(problemsOf({ TOKEN_ISSUER: bad }), ['TOKEN_ISSUER is not a URL without "?" and "#"'], bad);
+  }
+  for (const name of ['TOKEN_ISSUER', 'TOKEN_AUDIENCE']) {
+    t.equal(problemsOf({ [name]: 'a'.repeat(256) }).length, 1, 'no token may outgrow what is verified');
+  }
+});
+
 t.test('settings that could never work are refused', async (t) => {
   const refusal = (environment: Record<string, string>) => () =>
     readSettings(environment, 'there-is-none.env');

@@ -124,6 +124,10 @@ t.test('key files that must not be used', async (t) => {
       /holds a public key, and the private one is needed/,
     ],
     ['encrypted', 'ES256', write(encrypted), /is encrypted/],
+    ['two keys', 'ES256', write(pem + pem), /holds more than one key/],
+    ['the key itself', 'ES256', pem, /^JWT_PRIVATE_KEY_FILE: the path of a file is needed/],
+    ['the key in base64', 'ES256', Buffer.from(pem).toString('base64'), /the path of a file is needed/],
+    ['a very long path', 'ES256', 'x'.repeat(256), /the path of a file is needed/],
     ['no key', 'ES256', write('ssh-rsa AAAA'), /holds no key in PEM form/],
     ['empty', 'ES256', write(''), /holds no key in PEM form/],
     ['absent', 'ES256', '/nonexistent.pem', /cannot be read: ENOENT/],
@@ -146,6 +150,9 @@ t.test('key files that must not be used', async (t) => {
     [write(pem), /^JWT_PUBLIC_KEY_FILES: .* holds a private key/],
     [write(publicPem(weakRsa.publicKey)), /RSA key of 1024 bits/],
     [write(publicPem(p384.publicKey)), /curve secp384r1/],
+    [write(publicPem(publicKey) + publicPem(publicKey)), /holds more than one key/],
+    [write(publicPem(publicKey), 0o666), /open to every user of this machine \(mode 0666\)/],
+    [publicPem(publicKey), /^JWT_PUBLIC_KEY_FILES: the path of a file is needed/],
     ['/nonexistent.pem', /ENOENT/],
   ] as const) {
     const problems = problemsOf({ JWT_PUBLIC_KEY_FILES: `${write(publicPem(publicKey))}, ${file}` });

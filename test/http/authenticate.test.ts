@@ -94,7 +94,8 @@ t.test('bearer tokens', async (t) => {
     'four parts': `Bearer ${ada.accessToken}.x`,
     quotes: `Bearer "${ada.accessToken}"`,
     'a NUL': 'Bearer a\u0000b',
-    'a very long one': `Bearer ${'a'.repeat(9000)}`,
+    'a very long one': `Bearer ${'a'.repeat(64 * 1024)}`,
+    'a valid one that goes on': `Bearer ${ada.accessToken}${'A'.repeat(64 * 1024)}`,
   };
   for (const [name, authorization] of Object.entries(malformed)) {
     t.test(`${name} is invalid`, async (t) => {
@@ -173,6 +174,14 @@ t.test('bearer tokens', async (t) => {
     const stolen = forge({ userId: ada.userId, sessionId: evesSession });
     challenged(t, await get('/api/v1/me', bearer(stolen)), 'SESSION_ENDED', invalid);
     t.equal(statements(), before + 1, 'this refusal needs the database');
+  });
+
+  t.test('64 KiB are more than a header may have', async (t) => {
+    const before = statements();
+    const head = 'GET /api/v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n';
+    const token = 'a'.repeat(64 * 1024);
+    refused(t, await exchange(port, `${head}Authorization: Bearer ${token}\r\n\r\n`), 'HEADERS_TOO_LARGE');
+    t.equal(statements(), before);
   });
 
   t.test('two Authorization headers are one too many', async (t) => {

@@ -174,8 +174,8 @@ t.test('the OpenAPI document', async (t) => {
       'post /api/v1/auth/logout': [{ accessToken: [] }, {}],
       'post /api/v1/auth/logout-all': [{ accessToken: [] }],
       'post /api/v1/auth/logout-others': [{ accessToken: [] }],
-      'post /oauth/introspect': [{ client: [] }],
-      'post /oauth/revoke': [{ client: [] }],
+      'post /oauth/introspect': [{ client: [] }, {}],
+      'post /oauth/revoke': [{ client: [] }, {}],
     });
   });
 });

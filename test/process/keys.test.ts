@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import t, { type Test } from 'tap';
@@ -51,6 +51,10 @@ t.test('generate makes what a start accepts, for its owner alone', async (t) => 
     const again = await keys(t, folder, ['generate']);
     t.equal(again.code, 1);
     t.match(again.stderr, 'settings.env is already there');
+    const inForce = await keys(t, folder, ['generate', '--directory', 'elsewhere'], settings);
+    t.equal(inForce.code, 1);
+    t.match(inForce.stderr, /REFRESH_TOKEN_SECRET.* is set, .* would log everyone out\. `rotate`/);
+    t.strictSame(readdirSync(folder), ['keys']);
     t.strictSame(
       readdirSync(join(folder, 'keys')),
       before,
@@ -87,12 +91,12 @@ t.test('rotate writes three steps, each of which a start accepts', async (t) => 
   }
 });
 
-t.test('rotate refresh, by what is in .env', async (t) => {
+t.test('rotate refresh, by what is in .env and in the environment', async (t) => {
   const folder = emptyFolder(t);
   await keys(t, folder, ['generate', '--directory', '.']);
   const env = settingsIn(join(folder, 'settings.env'));
+  renameSync(join(folder, 'settings.env'), join(folder, '.env'));
   const { code, stdout } = await keys(t, folder, ['rotate', 'refresh'], {
-    ...env,
     REFRESH_TOKEN_SECRET_PREVIOUS: 'one-before-that-Xq8vT3nLwZ5rK7cJ2',
     SESSION_IDLE_DAYS: '7',
   });
@@ -104,6 +108,31 @@ t.test('rotate refresh, by what is in .env', async (t) => {
   t.strictSame(announce, { REFRESH_TOKEN_SECRET_PREVIOUS: `${before},${next}` });
   t.equal(change['REFRESH_TOKEN_SECRET_PREVIOUS'], `${before},${env['REFRESH_TOKEN_SECRET']}`);
   t.strictSame(retire, { REFRESH_TOKEN_SECRET_PREVIOUS: before });
+});
+
+t.test('secrets with characters that mean something in .env files', async (t) => {
+  for (const secret of [
+    'Xq8vT3nLwZ5rK7cJ2#"Xq8vT3nLwZ5rK7cJ',
+    "Xq8vT3nLwZ5rK7cJ2 '#\\n Xq8vT3nLwZ5rK7cJ",
+    '`Xq8vT3nLwZ5rK7cJ2 Xq8vT3nLwZ5rK7c`',
+  ]) {
+    const folder = emptyFolder(t);
+    const { code, stderr } = await keys(t, folder, ['rotate', 'refresh'], { REFRESH_TOKEN_SECRET: secret });
+    t.equal(code, 0, stderr);
+    const [, change = {}] = rotationIn(folder, 'refresh');
+    t.equal(change['REFRESH_TOKEN_SECRET_PREVIOUS'], secret);
+  }
+});
+
+t.test('going over to a key pair forgets no secret before its time', async (t) => {
+  const folder = emptyFolder(t);
+  await keys(t, folder, ['generate', '--algorithm', 'HS256']);
+  const settings = settingsIn(join(folder, 'keys', 'settings.env'));
+  const before = 'one-before-that-Xq8vT3nLwZ5rK7cJ2';
+  await keys(t, folder, ['rotate', '--algorithm', 'ES256'], { ...settings, SECRET_KEY_PREVIOUS: before });
+  const [, change = {}, retire = {}] = rotationIn(folder, 'access');
+  t.equal(change['SECRET_KEY_PREVIOUS'], `${before},${settings['SECRET_KEY']}`);
+  t.strictSame(retire, { SECRET_KEY_PREVIOUS: before, SECRET_KEY: '' });
 });
 
 t.test('client makes a secret and the entry that knows its hash', async (t) => {

@@ -9,8 +9,11 @@ import { registerAndLogIn } from '../support/people.ts';
 const jwksUrl = '/.well-known/jwks.json';
 const metadataUrl = '/.well-known/oauth-authorization-server';
 
+const plain = await startApp(t);
+const shared = { database: plain.database, hasher: plain.hasher };
+
 t.test('with a shared secret there are no public keys', async (t) => {
-  const { get } = await startApp(t);
+  const { get } = plain;
   const { status, body } = await get(jwksUrl);
   t.equal(status, 200);
   t.strictSame(body, { keys: [] });
@@ -32,6 +35,7 @@ t.test('a token can be verified by what is published, and by nothing else', asyn
   for (const [algorithm, { publicKey }] of Object.entries(pairs)) {
     const others = Object.keys(pairs).filter((name) => name !== algorithm);
     const gatehouse = await startApp(t, {
+      ...shared,
       env: {
         TOKEN_CREATION_ALGORITHM: algorithm,
         JWT_PRIVATE_KEY_FILE: file(`${algorithm}.pem`),
@@ -84,7 +88,6 @@ t.test('the metadata name this service by its issuer, or else as it was asked', 
     response_types_supported: [],
     grant_types_supported: [],
   });
-  const plain = await startApp(t);
   const asked = await plain.get(metadataUrl, { host: 'auth.internal:8000' });
   t.equal(asked.status, 200);
   t.strictSame(asked.body, { issuer: 'gatehouse', ...members('http://auth.internal:8000') });
@@ -99,14 +102,23 @@ t.test('the metadata name this service by its issuer, or else as it was asked', 
     'https://example.com/auth',
     'https://auth.example.com/',
   ]) {
-    const { get } = await startApp(t, { env: { TOKEN_ISSUER: issuer }, hasher: plain.hasher });
+    const { get } = await startApp(t, { env: { TOKEN_ISSUER: issuer }, ...shared });
     const { body } = await get(metadataUrl, { host: 'evil.example' });
     t.strictSame(body, { issuer, ...members(issuer.replace(/\/$/, '')) });
   }
 });
 
+t.test('what names this service as it was asked is for whoever asked', async (t) => {
+  const { get } = await startApp(t, { ...shared, env: { TRUST_PROXY: '127.0.0.1' } });
+  const host = { host: 'auth.example.com', 'x-forwarded-host': 'evil.example' };
+  const { headers, body } = await get(metadataUrl, host);
+  t.equal(body['jwks_uri'], 'http://auth.example.com/.well-known/jwks.json');
+  t.equal(headers['cache-control'], 'private, max-age=300');
+  t.match(headers['vary'], /host/i);
+});
+
 t.test('both may be cached, and are not sent again when unchanged', async (t) => {
-  const { app, get } = await startApp(t);
+  const { app, get } = await startApp(t, { ...shared, env: { TOKEN_ISSUER: 'https://auth.example.com' } });
   for (const url of [jwksUrl, metadataUrl]) {
     const { headers } = await get(url, { host: 'a.example' });
     t.equal(headers['cache-control'], 'public, max-age=300');

@@ -17,8 +17,8 @@ t.test('what has ended goes, and what lives stays', async (t) => {
   ]);
   await addSessions(database, { count: 2500, expiresIn: '-1 s' });
   const nearly = [
-    ...(await addSessions(database, { expiresIn: '1 hour' })),
-    ...(await addSessions(database, { idleFor: '13 days 23 hours' })),
+    ...(await addSessions(database, { expiresIn: '30 seconds' })),
+    ...(await addSessions(database, { idleFor: '13 days 23 hours 59 minutes 30 seconds' })),
   ];
   const pruner = prunerOf(gatehouse);
   t.strictSame(pruner.status, {

@@ -3,7 +3,8 @@ import { type CatalogueEntry, type ErrorCode, errorCatalogue } from '../../src/e
 import type { Answer } from './app.ts';
 
 /** Asserts the status, headers and body of a refusal with this code; the body holds nothing else. */
-export function refused(t: Test, answer: Answer, code: ErrorCode): void {
+export function refused(t: Test, answer: Answer | undefined, code: ErrorCode): void {
+  if (answer === undefined) throw new Error(`there is no answer, and ${code} was due`);
   const { status, oauth }: CatalogueEntry = errorCatalogue[code];
   const members = ['detail', 'error_code'];
   if (oauth !== undefined) members.push('error');

@@ -167,6 +167,19 @@ t.test('each key verifies with its own algorithm and no other', async (t) => {
   }
 });
 
+t.test('a token that is right in all but its length', async (t) => {
+  const verify = createJwsVerifier([hs256]);
+  const ofLength = (length: number) => {
+    // 20 and 43 characters of header and signature, and what base64url makes of the payload
+    const payload = (bytes: number) => token({ alg: 'HS256' }, 'a'.repeat(bytes));
+    let bytes = 0;
+    while (payload(bytes).length < length) bytes++;
+    return payload(bytes);
+  };
+  t.ok(verify(ofLength(4090)));
+  t.throws(() => verify(ofLength(4097)), { message: 'longer than 4096 characters' });
+});
+
 t.test('a header that was accepted once does not carry another signature', async (t) => {
   const verify = createJwsVerifier([hs256]);
   verify(good);

@@ -10,7 +10,7 @@ const verify = createTokenVerifier({
   typ: 'at+jwt',
   issuer: 'gatehouse',
   audience: 'api',
-  claims: ['sub'],
+  claims: { sub: (claim) => typeof claim === 'string' },
 });
 const now = () => Date.now() / 1000;
 const right = { iss: 'gatehouse', aud: 'api', sub: '1', iat: now(), exp: now() + 60 };

@@ -95,8 +95,10 @@ const Credentials = withExample(
   { email: ada.email, password: examplePassword(0) },
 );
 
-// About as much as a body may hold: a token that is too long is an invalid one, and its verification says so
-const maxTokenLength = 16_000;
+// Far more than the verification takes: a token that is too long is an invalid one, and answered as such
+const maxTokenLength = 70_000;
+/** Of operations that take a refresh token; bytes. */
+export const tokenBodyLimit = 80 * 1024;
 
 const RefreshRequest = withExample(
   Type.Object(

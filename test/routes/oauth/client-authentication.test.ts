@@ -6,11 +6,12 @@ import { refused } from '../../support/refused.ts';
 
 const challenge = 'Basic realm="gatehouse", charset="UTF-8"';
 const awkward = { id: 'urn:gw+1:größe%', secret: 'a:b+c d&e=f%20/ü🙂\ufffd' };
+const unencoded = { id: 'unencoded', secret: 'a+b/c%41d%zz==' };
 const other = { id: 'other', secret: 'b0fce1f27c94b5e6a96b1d8d03d91e1c83dbb4ac' };
 
 t.test('who may ask', async (t) => {
   const gatehouse = await startForClients(t, {
-    env: { INTROSPECTION_CLIENTS: [gateway, awkward, other].map(clientEntry).join(',') },
+    env: { INTROSPECTION_CLIENTS: [gateway, awkward, other, unencoded].map(clientEntry).join(',') },
   });
   const { send, statementsOf, logLines, database } = gatehouse;
   const person = await registerAndLogIn(gatehouse);
@@ -47,7 +48,7 @@ t.test('who may ask', async (t) => {
       t.equal(answer.body['error'], 'invalid_request');
     });
 
-  for (const client of [gateway, awkward, other]) {
+  for (const client of [gateway, awkward, other, unencoded]) {
     t.test(`${client.id} may, by HTTP Basic and in the form (RFC 6749 §2.3.1)`, async (t) => {
       t.match(await send('/oauth/introspect', { token }, basic(client)), {
         status: 200,
@@ -79,14 +80,21 @@ t.test('who may ask', async (t) => {
     t.match(await send('/oauth/introspect', { token }, spaces), { status: 200, body: { active: true } });
   });
 
+  t.test('a pair that was not encoded as a form, which many clients leave out', async (t) => {
+    const headers = rawBasic(`${unencoded.id}:${unencoded.secret}`);
+    t.match(await send('/oauth/introspect', { token }, headers), { status: 200, body: { active: true } });
+    await unauthenticated(t, { token }, rawBasic(`${unencoded.id}:${unencoded.secret.replace('+', ' ')}`));
+  });
+
   t.test('the log says which client it was, and no secret', async (t) => {
     logLines.length = 0;
     await send('/oauth/introspect', { token }, basic(other));
     t.match(logLines.at(-1), { msg: 'request', route: '/oauth/introspect', status: 200, client_id: 'other' });
-    await send('/oauth/introspect', { token }, basic({ ...other, secret: 'a wrong secret' }));
+    await send('/oauth/introspect', { token }, basic({ ...other, secret: 'Xq8vT3nLwZ5rK7cJ2' }));
+    t.match(logLines.at(-2), { level: 40, err: 'wrong secret of client "other"' });
     t.match(logLines.at(-1), { status: 401, error_code: 'CLIENT_AUTHENTICATION_FAILED' });
     t.notOk('client_id' in (logLines.at(-1) ?? {}));
-    t.notMatch(JSON.stringify(logLines), /wrong secret|b0fce1f2/);
+    t.notMatch(JSON.stringify(logLines), /Xq8vT3nLwZ5rK7cJ2|b0fce1f2/);
   });
 
   const wrong = { id: gateway.id, secret: other.secret };

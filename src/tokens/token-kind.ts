@@ -1,15 +1,15 @@
 import type { Claims } from './token-verifier.ts';
 
-/** Signs and verifies one kind of token. */
-export interface TokenSigner {
+/** One kind of token: how it is signed, and how it is verified. */
+export interface TokenKind {
   sign(claims: object): string;
   /** @throws TokenError */
   verify(token: string): Claims;
 }
 
-export interface TokenSigners {
-  access: TokenSigner;
-  refresh: TokenSigner;
+export interface TokenKinds {
+  access: TokenKind;
+  refresh: TokenKind;
 }
 
 /** When a token was issued and when it expires, in seconds since the epoch. */
