@@ -39,6 +39,8 @@ export function sendError(error: ApiError, request: FastifyRequest, reply: Fasti
     error.detail,
   );
 
+  // What a route lets caches keep is its answer, not its failure
+  reply.header('cache-control', 'no-store');
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
   if (error.allow !== undefined) reply.header('allow', error.allow.join(', '));
   if (error.statusCode === 401) reply.header('www-authenticate', challenge(error.code));

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
 import { basicRefusals, headersOf } from './refusals.ts';
-import { healthResponse, notReadyResponse } from './schemas/health.ts';
+import { healthResponse, type NotReadyReason, notReadyReasons, notReadyResponse } from './schemas/health.ts';
 
 /** How far the process is in its life; whoever runs the app moves it on. */
 export interface Lifecycle {
@@ -17,9 +17,15 @@ export interface HealthOptions {
 }
 
 const freshMs = 1000;
+const retryAfterSeconds = 1;
 const ok = { status: 'ok' } as const;
 const ready = healthResponse({ description: 'Yes' });
-const unready = notReadyResponse({ description: 'No; `reason` says why', headers: headersOf(503) });
+const unready = (meaning: string, reasons: readonly NotReadyReason[]) =>
+  notReadyResponse({
+    description: `\`NOT_READY\`: ${meaning}; ask again after \`retry-after\` seconds.`,
+    headers: headersOf(503),
+    examples: Object.fromEntries(reasons.map((reason) => [reason, notReady(reason)])),
+  });
 const refusals = basicRefusals();
 
 /**
@@ -42,7 +48,8 @@ export default async function health(instance: FastifyInstance, options: HealthO
       operationId: 'getLiveness',
       tags: ['health'],
       summary: 'Is the process alive?',
-      description: 'Answers without asking anything else. When it does not answer, restart the process.',
+      description:
+        'Anyone may call this. Answers without asking anything else. When it does not answer, restart the process.',
       response: { 200: ready, ...refusals },
     },
     handler: async () => ok,
@@ -56,13 +63,17 @@ export default async function health(instance: FastifyInstance, options: HealthO
       tags: ['health'],
       summary: 'Should this instance get traffic?',
       description:
-        'No while it starts or shuts down, or while the database cannot be reached or lacks a migration.',
-      response: { 200: ready, 503: unready, ...refusals },
+        'Anyone may call this. The answer is no while it starts or shuts down, or while the database cannot be reached or lacks a migration.',
+      response: {
+        200: ready,
+        503: unready('This instance should get no traffic, for the `reason` that is given', notReadyReasons),
+        ...refusals,
+      },
     },
     handler: async (_request, reply) => {
-      if (lifecycle.phase !== 'serving') return reply.code(503).send(notReady(reply, lifecycle.phase));
+      if (lifecycle.phase !== 'serving') return refuse(reply, lifecycle.phase);
       const state = await databaseState();
-      return state === 'ready' ? ok : reply.code(503).send(notReady(reply, state));
+      return state === 'ready' ? ok : refuse(reply, state);
     },
   });
 
@@ -73,20 +84,26 @@ export default async function health(instance: FastifyInstance, options: HealthO
       operationId: 'getStartup',
       tags: ['health'],
       summary: 'Has the process started?',
-      description: 'Yes once the schema is up to date and requests are served.',
-      response: { 200: ready, 503: unready, ...refusals },
+      description:
+        'Anyone may call this. The answer is yes once the schema is up to date and requests are served.',
+      response: {
+        200: ready,
+        503: unready('The process has not started yet', ['starting']),
+        ...refusals,
+      },
     },
-    handler: async (_request, reply) =>
-      lifecycle.phase === 'starting' ? reply.code(503).send(notReady(reply, 'starting')) : ok,
+    handler: async (_request, reply) => (lifecycle.phase === 'starting' ? refuse(reply, 'starting') : ok),
   });
 }
 
-function notReady<Reason extends string>(reply: FastifyReply, reason: Reason) {
-  const error = new ApiError('NOT_READY');
-  reply.errorCode = error.code;
-  reply.header('retry-after', error.retryAfter);
-  const { detail, error_code } = envelope(error);
+function notReady(reason: NotReadyReason) {
+  const { detail, error_code } = envelope(new ApiError('NOT_READY'));
   return { detail, error_code, reason };
+}
+
+function refuse(reply: FastifyReply, reason: NotReadyReason) {
+  reply.errorCode = 'NOT_READY';
+  return reply.code(503).header('retry-after', retryAfterSeconds).send(notReady(reason));
 }
 
 /** One answer serves everyone who asks while it is under way, and for some time after. */

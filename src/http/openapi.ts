@@ -1,66 +1,91 @@
 import { createRequire } from 'node:module';
-import swagger from '@fastify/swagger';
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { stringify } from 'yaml';
+import { complete, type Document, type NotesByOperation, takeNotes } from './document.ts';
 import { noBody } from './schemas/no-body.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
+const head: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.0.3',
+  info: {
+    title: 'Gatehouse',
+    version,
+    description:
+      'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`.',
+    contact: { name: 'Whoever runs this instance' },
+    license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+  },
+  // What a document without servers means (OpenAPI 3.0.3 §4.7.1), in writing
+  servers: [{ url: '/', description: 'The host that serves this document' }],
+  tags: [
+    { name: 'accounts', description: 'Register and read users' },
+    { name: 'sessions', description: 'Log in and stay logged in' },
+    { name: 'discovery', description: 'For those who verify tokens themselves' },
+    { name: 'oauth', description: 'For gateways and resource servers that check tokens' },
+    { name: 'health', description: 'For orchestrators' },
+  ],
+  components: {
+    securitySchemes: {
+      accessToken: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'The access token of a login or refresh',
+      },
+      client: {
+        type: 'http',
+        scheme: 'basic',
+        description: 'The id and secret of a client, each form-urlencoded first (RFC 6749 §2.3.1)',
+      },
+    },
+  },
+};
+
 /** The OpenAPI document, made from the schemas of the routes that are registered after this. */
 export default fp(
   async (app: FastifyInstance) => {
-    const withOptionalBody = new Set<string>();
-    app.addHook('onRoute', ({ config, schema }) => {
-      if (config?.bodyOptional && schema?.operationId) withOptionalBody.add(schema.operationId);
-    });
+    const notes: NotesByOperation = new Map();
+    app.addHook('onRoute', (route) => takeNotes(notes, route));
 
     await app.register(swagger, {
-      openapi: {
-        openapi: '3.0.3',
-        info: {
-          title: 'Gatehouse',
-          version,
-          description:
-            'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`.',
-          license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
-        },
-        tags: [
-          { name: 'accounts', description: 'Register and read users' },
-          { name: 'sessions', description: 'Log in and stay logged in' },
-          { name: 'discovery', description: 'For those who verify tokens themselves' },
-          { name: 'oauth', description: 'For gateways and resource servers that check tokens' },
-          { name: 'health', description: 'For orchestrators' },
-        ],
-        components: {
-          securitySchemes: {
-            accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-            client: {
-              type: 'http',
-              scheme: 'basic',
-              description: 'The id and secret of a client, each form-urlencoded first (RFC 6749 §2.3.1)',
-            },
-          },
-        },
-      },
+      openapi: head,
       transform: ({ schema = {}, url }) => {
         const { body, ...rest } = schema;
         return { schema: body === noBody ? rest : schema, url };
       },
-      transformObject: (document) => {
-        if (!('openapiObject' in document)) throw new Error('not an OpenAPI document');
-        const { openapiObject } = document;
-        for (const path of Object.values(openapiObject.paths ?? {})) {
-          const { operationId = '', requestBody: body } = path?.post ?? {};
-          if (body && 'content' in body && withOptionalBody.has(operationId)) body.required = false;
-        }
-        return openapiObject;
+      transformObject: (made) => {
+        if (!('openapiObject' in made)) throw new Error('not an OpenAPI document');
+        const document = made.openapiObject;
+        // The types of @fastify/swagger allow for documents that it does not make
+        complete(document as Document, notes);
+        return document;
       },
       // A component is called what its schema is called
       refResolver: {
         buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `Schema${i}`),
       },
     });
-    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+
+    let json: string | undefined;
+    const asJson = () => {
+      json ??= JSON.stringify(app.swagger());
+      return json;
+    };
+    let yaml: string | undefined;
+    const asYaml = () => {
+      yaml ??= stringify(JSON.parse(asJson()), { lineWidth: 0 });
+      return yaml;
+    };
+    app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+      reply.type('application/json; charset=utf-8').send(asJson()),
+    );
+    // RFC 9512
+    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
+      reply.type('application/yaml; charset=utf-8').send(asYaml()),
+    );
   },
   { name: 'openapi' },
 );

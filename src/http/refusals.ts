@@ -1,68 +1,56 @@
-import { type ErrorCode, errorCatalogue } from '../errors.ts';
+import { ApiError, type ErrorCode, errorCatalogue, type FieldError } from '../errors.ts';
+import { envelope } from './error-handler.ts';
+import { fromAnyOperation, fromBodies, fromDatabase, fromForms, type Meanings } from './meanings.ts';
 import { errorResponse } from './schemas/errors.ts';
 import { requestIdHeader } from './schemas/response.ts';
 
-const fromAnyOperation: ErrorCode[] = [
-  'MALFORMED_REQUEST',
-  'REQUEST_TIMEOUT',
-  'EXPECTATION_FAILED',
-  'HEADERS_TOO_LARGE',
-  'INTERNAL_ERROR',
-];
-const fromBodies: ErrorCode[] = [
-  'MALFORMED_JSON',
-  'BODY_TOO_LARGE',
-  'UNSUPPORTED_MEDIA_TYPE',
-  'VALIDATION_ERROR',
-];
-const fromForms: ErrorCode[] = [
-  'OAUTH_REQUEST_INVALID',
-  'CLIENT_AUTHENTICATION_FAILED',
-  'BODY_TOO_LARGE',
-  'UNSUPPORTED_MEDIA_TYPE',
-];
-export const fromAccessTokens: ErrorCode[] = [
-  'AUTHENTICATION_REQUIRED',
-  'ACCESS_TOKEN_INVALID',
-  'ACCESS_TOKEN_EXPIRED',
-  'SESSION_ENDED',
-];
-
 /** The refusals an operation with a body declares: its own and those that any such operation may send. */
-export function refusalsWithBody(...codes: ErrorCode[]) {
-  return refusals(...codes, ...fromBodies);
+export function refusalsWithBody(own: Meanings, exampleErrors: FieldError[]) {
+  return refusals({ ...fromBodies, ...own }, exampleErrors);
 }
 
 /** The refusals an operation declares that takes a form from a client. */
-export function refusalsWithForm() {
-  return refusals(...fromForms);
+export function refusalsWithForm(own: Meanings = {}) {
+  return refusals({ ...fromForms, ...own });
 }
 
-/** The refusals an operation declares that asks the database: its own and those that any such operation may send. */
-export function refusals(...codes: ErrorCode[]): Record<number, ErrorResponseSchema> {
-  return responsesFor(...codes, ...fromAnyOperation, 'DATABASE_UNAVAILABLE');
+/**
+ * The refusals an operation declares that asks the database: its own and those that any such operation may send.
+ *
+ * @param exampleErrors what the example of a VALIDATION_ERROR finds wrong
+ */
+export function refusals(own: Meanings, exampleErrors: FieldError[] = []) {
+  return responsesFor({ ...fromDatabase, ...own, ...fromAnyOperation }, exampleErrors);
 }
 
 /** The refusals that even an operation may send that asks for nothing and looks nothing up. */
-export function basicRefusals(): Record<number, ErrorResponseSchema> {
-  return responsesFor(...fromAnyOperation);
+export function basicRefusals() {
+  return responsesFor(fromAnyOperation, []);
 }
 
 type ErrorResponseSchema = ReturnType<typeof errorResponse>;
 
-/** One response for each status among the codes, which are named in its description. */
-function responsesFor(...codes: ErrorCode[]): Record<number, ErrorResponseSchema> {
+/** One response for each status among the codes, with the meaning and an example of each code. */
+function responsesFor(meanings: Meanings, exampleErrors: FieldError[]): Record<number, ErrorResponseSchema> {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of new Set(codes)) {
+  for (const code of Object.keys(meanings) as ErrorCode[]) {
     const { status } = errorCatalogue[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   const responses: Record<number, ErrorResponseSchema> = {};
-  for (const [status, same] of [...byStatus].sort(([a], [b]) => a - b)) {
-    const description = same.map((code) => `\`${code}\`: ${errorCatalogue[code].detail}`).join('\n\n');
-    responses[status] = errorResponse({ description, headers: headersOf(status) });
+  for (const [status, codes] of [...byStatus].sort(([a], [b]) => a - b)) {
+    responses[status] = errorResponse({
+      description: codes.map((code) => `\`${code}\`: ${meanings[code]}.`).join('\n\n'),
+      headers: headersOf(status),
+      examples: Object.fromEntries(codes.map((code) => [code, exampleOf(code, exampleErrors)])),
+    });
   }
   return responses;
+}
+
+/** Made by what makes the real ones. */
+function exampleOf(code: ErrorCode, errors: FieldError[]) {
+  return envelope(new ApiError(code, code === 'VALIDATION_ERROR' ? { errors } : {}));
 }
 
 /** The headers that a response with this status declares. */

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CredentialsDeps } from '../accounts/credentials.ts';
 import { clientGone } from '../http/client-gone.ts';
+import { fromHashing } from '../http/meanings.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { credentialsBody, tokenPairResponse } from '../http/schemas/sessions.ts';
 import { logIn } from '../sessions/log-in.ts';
@@ -23,11 +24,19 @@ const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = 
           tags: ['sessions'],
           summary: 'Exchange an email and a password for tokens',
           description:
-            'Anyone may call this. Opens a session, which lives until it ends, expires or is left idle.',
+            'Anyone may call this. Opens a session, which lives until it ends, expires or is left idle. Where a user has too many ' +
+            'sessions, the oldest ends.',
           body: credentialsBody,
           response: {
             200: tokenPairResponse({ description: 'The tokens of a new session' }),
-            ...refusalsWithBody('INVALID_CREDENTIALS', 'PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN'),
+            ...refusalsWithBody(
+              {
+                INVALID_CREDENTIALS:
+                  'Nobody has this email, or the password is not theirs; which of the two, is not told',
+                ...fromHashing,
+              },
+              [{ field: 'password', message: 'is required' }],
+            ),
           },
         },
       },

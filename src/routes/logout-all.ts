@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { currentSession } from '../http/authenticate.ts';
-import { fromAccessTokens, refusalsWithBody } from '../http/refusals.ts';
+import { fromAbsentBodies, fromAccessTokens } from '../http/meanings.ts';
+import { refusals } from '../http/refusals.ts';
 import { noBody } from '../http/schemas/no-body.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
 import { type EndSessionDeps, endAllSessions, endOtherSessions } from '../sessions/end.ts';
@@ -10,7 +11,9 @@ const logoutAllRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, d
   const security = [{ accessToken: [] }];
   const response = {
     204: emptyResponse({ description: 'The sessions have ended' }),
-    ...refusalsWithBody(...fromAccessTokens),
+    ...refusals({ ...fromAccessTokens, ...fromAbsentBodies }, [
+      { field: 'reason', message: 'is not a field of this request' },
+    ]),
   };
 
   app.post(

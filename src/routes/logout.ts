@@ -23,11 +23,21 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
         response: {
           204: emptyResponse({ description: 'The session has ended' }),
           ...refusalsWithBody(
-            'AUTHENTICATION_REQUIRED',
-            'ACCESS_TOKEN_INVALID',
-            'ACCESS_TOKEN_EXPIRED',
-            'REFRESH_TOKEN_INVALID',
-            'REFRESH_TOKEN_EXPIRED',
+            {
+              MALFORMED_JSON: 'A body was sent, and it is not valid JSON in UTF-8',
+              AUTHENTICATION_REQUIRED: 'Neither a refresh token nor an access token was sent',
+              ACCESS_TOKEN_INVALID:
+                'What was sent in the Authorization header is no access token of this service, or no longer one; send the refresh token',
+              ACCESS_TOKEN_EXPIRED:
+                'The access token has expired, which its session may not have; send the refresh token',
+              REFRESH_TOKEN_INVALID:
+                'What was sent is no refresh token of this service; there is nothing to end',
+              REFRESH_TOKEN_EXPIRED:
+                'The refresh token has expired, and its session has ended unless it was refreshed since',
+              DATABASE_UNAVAILABLE:
+                'The database cannot be reached right now, and the session may go on; try again after `retry-after` seconds',
+            },
+            [{ field: 'refresh_token', message: 'must not be empty' }],
           ),
         },
       },

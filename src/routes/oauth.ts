@@ -45,12 +45,15 @@ const oauthRoutes: FastifyPluginAsyncTypebox<IntrospectDeps> = async (app, deps)
         summary: 'End the session of a token',
         description:
           'Clients may call this (RFC 7009). The session of an access token or refresh token ends, and all tokens of that session ' +
-          'with it. A token that is unknown, expired or already revoked is answered no differently. After a 503 the token must be ' +
-          'taken to be valid still.',
+          'with it. A token that is unknown, expired or already revoked is answered no differently.',
         body: revocationBody,
         response: {
           200: emptyResponse({ description: 'The token no longer works, if it ever did' }),
-          ...refusalsWithForm(),
+          ...refusalsWithForm({
+            DATABASE_UNAVAILABLE:
+              'The database cannot be reached right now, and the token must be taken to be valid still (RFC 7009 §2.2.1); try again ' +
+              'after `retry-after` seconds',
+          }),
         },
       },
     },

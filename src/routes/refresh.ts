@@ -19,10 +19,19 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
         response: {
           200: tokenPairResponse({ description: 'The next tokens of the session' }),
           ...refusalsWithBody(
-            'REFRESH_TOKEN_INVALID',
-            'REFRESH_TOKEN_EXPIRED',
-            'REFRESH_TOKEN_REUSED',
-            'SESSION_ENDED',
+            {
+              REFRESH_TOKEN_INVALID:
+                'What was sent is no refresh token of this service; the user has to log in again',
+              REFRESH_TOKEN_EXPIRED:
+                'The refresh token has expired, as it was not used for too long; the user has to log in again',
+              REFRESH_TOKEN_REUSED:
+                'The refresh token was exchanged before, and is taken for stolen: its session has been ended; the user has to log in again',
+              SESSION_ENDED:
+                'The session was logged out, has expired or made room for a newer one; the user has to log in again',
+              DATABASE_UNAVAILABLE:
+                'The database cannot be reached right now; try again with the same refresh token after `retry-after` seconds',
+            },
+            [{ field: 'refresh_token', message: 'is required' }],
           ),
         },
       },

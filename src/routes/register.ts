@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type NewAccount, type RegisterDeps, register } from '../accounts/register.ts';
 import { clientGone } from '../http/client-gone.ts';
+import { fromHashing } from '../http/meanings.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { createUserBody, registerUserBody, userResponse } from '../http/schemas/accounts.ts';
 
@@ -8,7 +9,22 @@ import { createUserBody, registerUserBody, userResponse } from '../http/schemas/
 const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps) => {
   const response = {
     201: userResponse({ description: 'The new user' }),
-    ...refusalsWithBody('EMAIL_ALREADY_EXISTS', 'PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN'),
+    ...refusalsWithBody(
+      {
+        VALIDATION_ERROR:
+          'No user was created, as fields are missing, unknown, given twice or not acceptable, or the password is too easily guessed; ' +
+          '`errors` names each with the reason',
+        EMAIL_ALREADY_EXISTS: 'Somebody has registered with this email, in whatever case it was written',
+        DATABASE_UNAVAILABLE:
+          'The database cannot be reached right now; try again after `retry-after` seconds. When that is answered ' +
+          '`EMAIL_ALREADY_EXISTS`, the first request had succeeded: log in',
+        ...fromHashing,
+      },
+      [
+        { field: 'email', message: 'must be a valid email' },
+        { field: 'password', message: 'is one of the passwords that are tried first' },
+      ],
+    ),
   };
 
   app.post(
@@ -18,7 +34,8 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
         operationId: 'createUser',
         tags: ['accounts'],
         summary: 'Register with an email and a password',
-        description: 'Anyone may call this. Name, location and about may be left out.',
+        description:
+          'Anyone may call this. Name, location and about may be left out. It does not log the user in.',
         body: createUserBody,
         response,
       },
@@ -36,7 +53,7 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
         operationId: 'registerUser',
         tags: ['accounts'],
         summary: 'Register with name, email, location and password',
-        description: 'Anyone may call this. Only about may be left out.',
+        description: 'Anyone may call this. Only about may be left out. It does not log the user in.',
         body: registerUserBody,
         response,
       },

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { currentSession } from '../http/authenticate.ts';
-import { fromAccessTokens, refusals, refusalsWithBody } from '../http/refusals.ts';
+import { fromAbsentBodies, fromAccessTokens } from '../http/meanings.ts';
+import { refusals } from '../http/refusals.ts';
 import { noBody } from '../http/schemas/no-body.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
 import { sessionIdParams, sessionListResponse } from '../http/schemas/sessions.ts';
@@ -24,7 +25,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, dep
         security,
         response: {
           200: sessionListResponse({ description: 'Your sessions, the most recently used first' }),
-          ...refusals(...fromAccessTokens),
+          ...refusals(fromAccessTokens),
         },
       },
     },
@@ -46,7 +47,17 @@ const sessionRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, dep
         body: noBody,
         response: {
           204: emptyResponse({ description: 'The session has ended' }),
-          ...refusalsWithBody(...fromAccessTokens, 'SESSION_NOT_FOUND'),
+          ...refusals(
+            {
+              ...fromAccessTokens,
+              ...fromAbsentBodies,
+              SESSION_NOT_FOUND:
+                'You have no session with this id: there never was one, it has ended, or it is someone else’s',
+              VALIDATION_ERROR:
+                'What stands for the id in the path is not a positive integer, or a body with fields was sent',
+            },
+            [{ field: 'session_id', message: 'must be integer' }],
+          ),
         },
       },
       config: { bodyOptional: true },

@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type FindUserDeps, findUserBySession } from '../accounts/find.ts';
 import { ApiError } from '../errors.ts';
 import { currentSession } from '../http/authenticate.ts';
-import { fromAccessTokens, refusals } from '../http/refusals.ts';
+import { fromAccessTokens } from '../http/meanings.ts';
+import { refusals } from '../http/refusals.ts';
 import { userIdParams, userResponse } from '../http/schemas/accounts.ts';
 import { integerParams } from '../http/validation.ts';
 
@@ -14,12 +15,21 @@ const userRoutes: FastifyPluginAsyncTypebox<FindUserDeps> = async (app, deps) =>
         operationId: 'getUser',
         tags: ['accounts'],
         summary: 'Read a user by id',
-        description: 'You may read your own user. Any other id is refused, whether or not anyone has it.',
+        description:
+          'Anyone with an access token whose session is alive may call this, with their own id. Any other id is refused, whether or ' +
+          'not anyone has it.',
         security: [{ accessToken: [] }],
         params: userIdParams,
         response: {
           200: userResponse({ description: 'The user' }),
-          ...refusals(...fromAccessTokens, 'FORBIDDEN', 'VALIDATION_ERROR'),
+          ...refusals(
+            {
+              ...fromAccessTokens,
+              FORBIDDEN: 'The id is not the one of the user the access token belongs to',
+              VALIDATION_ERROR: 'What stands for the id in the path is not a positive integer',
+            },
+            [{ field: 'user_id', message: 'must be integer' }],
+          ),
         },
       },
       preValidation: integerParams,

@@ -1,35 +1,7 @@
 import t from 'tap';
-import { errorCatalogue, errorCodes } from '../../src/errors.ts';
+import { errorCodes } from '../../src/errors.ts';
 import { startApp } from '../support/app.ts';
-
-interface Response {
-  description: string;
-  headers?: Record<string, unknown>;
-  content?: Record<string, { schema: { $ref?: string } }>;
-}
-interface Operation {
-  operationId: string;
-  summary: string;
-  description: string;
-  tags: string[];
-  security?: object[];
-  requestBody?: { required: boolean; content: Record<string, { schema: { $ref?: string } }> };
-  responses: Record<string, Response>;
-}
-interface Schema {
-  type: string;
-  required?: string[];
-  properties: Record<string, Record<string, unknown>>;
-  enum?: string[];
-  additionalProperties?: boolean;
-}
-interface Document {
-  openapi: string;
-  servers?: unknown;
-  tags: { name: string }[];
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema>; securitySchemes: object };
-}
+import { type Document, operationsOf } from '../support/document.ts';
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -38,16 +10,22 @@ t.test('the OpenAPI document', async (t) => {
   const response = await app.inject({ url: '/openapi.json' });
   const document: Document = response.json();
   const { schemas } = document.components;
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation })),
-  );
+  const operations = operationsOf(document);
 
-  t.test('is JSON of OpenAPI 3.0.3 that names no server', async (t) => {
+  t.test('is JSON of OpenAPI 3.0.3 that names no host', async (t) => {
     t.match(response.headers['content-type'], /^application\/json/);
     t.equal(document.openapi, '3.0.3');
-    t.notOk('servers' in document);
+    t.strictSame(
+      document.servers.map(({ url }) => url),
+      ['/'],
+    );
     t.strictSame(document.components.securitySchemes, {
-      accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      accessToken: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'The access token of a login or refresh',
+      },
       client: {
         type: 'http',
         scheme: 'basic',
@@ -78,7 +56,6 @@ t.test('the OpenAPI document', async (t) => {
       'post /oauth/introspect',
       'post /oauth/revoke',
     ]);
-    t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length);
   });
 
   t.test('names every component', async (t) => {
@@ -104,7 +81,6 @@ t.test('the OpenAPI document', async (t) => {
       'TokenPair',
       'User',
     ]);
-    t.notMatch(response.body, /def-\d|Schema\d|anyOf|"type":\[|"null"|exclusiveMinimum/);
   });
 
   const withoutBody = [
@@ -136,9 +112,9 @@ t.test('the OpenAPI document', async (t) => {
       if (isForm) t.notOk(statuses.includes('422'));
       for (const [status, { description, headers, content }] of Object.entries(operation.responses)) {
         t.match(description, /\w/);
-        t.ok(headers?.['x-request-id'], `${status} declares x-request-id`);
-        t.equal(Boolean(headers?.['retry-after']), status === '503');
-        t.equal(Boolean(headers?.['www-authenticate']), status === '401');
+        t.ok(headers['x-request-id'], `${status} declares x-request-id`);
+        t.equal(Boolean(headers['retry-after']), status === '503');
+        t.equal(Boolean(headers['www-authenticate']), status === '401');
         if (withoutContent(name, status)) {
           t.equal(content, undefined);
           continue;
@@ -152,21 +128,6 @@ t.test('the OpenAPI document', async (t) => {
       }
     });
   }
-
-  t.test('a status is documented with codes that have it', async (t) => {
-    for (const { name, responses } of operations) {
-      for (const [status, { description }] of Object.entries(responses)) {
-        const codes = [...description.matchAll(/`([A-Z_]+)`:/g)].map(([, code]) => code);
-        for (const code of codes) {
-          t.equal(
-            String(errorCatalogue[code as keyof typeof errorCatalogue]?.status),
-            status,
-            `${name} ${code}`,
-          );
-        }
-      }
-    }
-  });
 
   t.test('ErrorCode is the catalogue', async (t) => {
     t.strictSame(schemas['ErrorCode']?.enum, errorCodes);
@@ -204,7 +165,7 @@ t.test('the OpenAPI document', async (t) => {
   });
 
   t.test('only what needs a token or a client asks for one', async (t) => {
-    const secured = operations.filter(({ security }) => security !== undefined);
+    const secured = operations.filter(({ security }) => security.length > 0);
     t.strictSame(Object.fromEntries(secured.map(({ name, security }) => [name, security])), {
       'delete /api/v1/me/sessions/{session_id}': [{ accessToken: [] }],
       'get /api/v1/me': [{ accessToken: [] }],

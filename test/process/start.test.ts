@@ -6,6 +6,7 @@ import t from 'tap';
 import { createDatabase } from '../support/database.ts';
 import { dist, emptyFolder, freePort, post, production, ready, run } from '../support/gatehouse-process.ts';
 import { bearer, newPerson } from '../support/people.ts';
+import { fetchChecked } from '../support/watch.ts';
 
 t.test('production without its settings names every problem once, and exits 1', async (t) => {
   const gatehouse = run(t, 'server.js', { env: { NODE_ENV: 'production', BCRYPT_COST: '4', PORT: 'http' } });
@@ -75,7 +76,7 @@ t.test('users and sessions survive a restart', async (t) => {
 
   const second = run(t, 'server.js', { env: production(url, port) });
   await ready(second, port);
-  const me = await fetch(`${origin}/api/v1/me`, { headers: bearer(String(tokens['access_token'])) });
+  const me = await fetchChecked(`${origin}/api/v1/me`, { headers: bearer(String(tokens['access_token'])) });
   t.equal(me.status, 200);
   t.match(await me.json(), { email: person.email });
   const refreshed = await post(origin, '/api/v1/auth/refresh-token', {

@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { check } from '../support/contract.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { freePort, type Gatehouse, post, production, ready, run } from '../support/gatehouse-process.ts';
 import { createLegacyTables } from '../support/legacy.ts';
 import { newPerson } from '../support/people.ts';
+import { fetchChecked } from '../support/watch.ts';
 
 async function startService(
   t: Parameters<typeof createDatabase>[0],
@@ -24,11 +27,11 @@ t.test('SIGTERM: not ready, serving for the delay, what is in flight finishes, e
   await post(origin, '/api/v1/register-user', { ...person, email, password });
   gatehouse.child.kill('SIGTERM');
 
-  let readiness = await fetch(`${origin}/readyz`);
-  while (readiness.status === 200) readiness = await fetch(`${origin}/readyz`);
+  let readiness = await fetchChecked(`${origin}/readyz`);
+  while (readiness.status === 200) readiness = await fetchChecked(`${origin}/readyz`);
   t.equal(readiness.status, 503);
   t.match(await readiness.json(), { error_code: 'NOT_READY', reason: 'draining' });
-  t.equal((await fetch(`${origin}/livez`)).status, 200);
+  t.equal((await fetchChecked(`${origin}/livez`)).status, 200);
   t.equal((await post(origin, '/api/v1/register-user', newPerson())).status, 201, 'traffic is still served');
 
   const login = await beginRequest(`${origin}/api/v1/auth/login`, JSON.stringify({ email, password }));
@@ -56,8 +59,9 @@ async function beginRequest(url: string, body: string): Promise<{ finish(): Prom
   const finish = async () => {
     outgoing.end(body);
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    response.resume();
-    return response.statusCode;
+    const { statusCode: status = 0, headers } = response;
+    check({ method: 'POST', url: new URL(url).pathname, status, headers, body: await text(response) });
+    return status;
   };
   return { finish };
 }
@@ -116,10 +120,10 @@ t.test('nothing that was logged is lost, however slow its reader is', async (t) 
   gatehouse.child.stdout?.pause();
   for (let sent = 0; sent < requests; sent += 100) {
     await Promise.all(
-      Array.from({ length: 100 }, async () => (await fetch(`${origin}/livez`)).arrayBuffer()),
+      Array.from({ length: 100 }, async () => (await fetchChecked(`${origin}/livez`)).arrayBuffer()),
     );
   }
-  await (await fetch(`${origin}/the-last-request`)).arrayBuffer();
+  await (await fetchChecked(`${origin}/the-last-request`)).arrayBuffer();
   gatehouse.child.kill('SIGTERM');
   await sleep(1000);
   t.equal(gatehouse.child.exitCode, null, 'it waits for the reader');

@@ -8,6 +8,7 @@ import { errorSerializer } from '../../src/observability/logger.ts';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
 import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
+import { watch } from './watch.ts';
 
 export interface TestApp {
   app: FastifyInstance;
@@ -44,7 +45,10 @@ export interface TestAppOptions {
   hasher?: PasswordHasher;
 }
 
-/** Starts the real service with cheap hashes, by default on a database of its own. Closed with the test. */
+/**
+ * Starts the real service with cheap hashes, by default on a database of its own. Closed with the test, which fails when a
+ * response is not in openapi.json.
+ */
 export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createDatabase(t));
   const settings = readSettings(
@@ -65,6 +69,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     lifecycle,
     passwordPolicy: await loadPasswordPolicy(config),
   });
+  watch(t, app);
   t.teardown(() => app.close());
   const send = async (request: InjectOptions) => answerOf(await app.inject(request));
   return {

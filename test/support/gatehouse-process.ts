@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { secrets } from './app.ts';
+import { fetchChecked } from './watch.ts';
 
 export const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 
@@ -93,13 +94,24 @@ export async function ready(gatehouse: Gatehouse, port: number, seconds = 60): P
   const origin = `http://127.0.0.1:${port}`;
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
-    const answer = await fetch(`${origin}/readyz`).catch(() => undefined);
+    const answer = await fetchReadiness(origin);
     await answer?.text();
     if (answer?.status === 200) return origin;
     if (gatehouse.child.exitCode !== null) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`not ready: ${gatehouse.stderr()}${gatehouse.stdout()}`);
+}
+
+/** Undefined as long as nothing listens. */
+async function fetchReadiness(origin: string): Promise<Response | undefined> {
+  try {
+    return await fetchChecked(`${origin}/readyz`);
+  } catch (error) {
+    // What fetch throws itself
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 /** A port that is free right now. */
@@ -123,7 +135,7 @@ export async function post(
   path: string,
   body: unknown,
 ): Promise<{ status: number; body: Record<string, unknown> }> {
-  const answer = await fetch(`${origin}${path}`, {
+  const answer = await fetchChecked(`${origin}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),

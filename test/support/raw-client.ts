@@ -1,5 +1,6 @@
 import { type AddressInfo, connect } from 'node:net';
 import type { Answer, TestApp } from './app.ts';
+import { violations } from './contract.ts';
 
 export interface RawAnswer extends Answer {
   /** Whether the server closed the connection, and not this client after its timeout. */
@@ -14,7 +15,10 @@ export async function listen({ app }: Pick<TestApp, 'app'>): Promise<number> {
   return (app.server.address() as AddressInfo).port;
 }
 
-/** Sends raw bytes and reads until the server closes the connection, or until the timeout in milliseconds. */
+/**
+ * Sends raw bytes and reads until the server closes the connection, or until the timeout in milliseconds. Rejects when the
+ * answer is not in openapi.json.
+ */
 export function exchange(port: number, bytes: string | Buffer, timeoutMs = 3000): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
@@ -22,7 +26,10 @@ export function exchange(port: number, bytes: string | Buffer, timeoutMs = 3000)
     const finish = (closed: boolean) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ ...parse(text), closed, text });
+      const { body, ...answer } = parse(text);
+      const found = isWhole(answer, body) ? violations({ ...targetOf(bytes), ...answer, body }) : [];
+      if (found.length > 0) reject(new Error(`not in openapi.json: ${found.join(', ')}`));
+      else resolve({ ...answer, body: body.startsWith('{') ? JSON.parse(body) : {}, closed, text });
     };
     const timer = setTimeout(() => finish(false), timeoutMs);
     socket.setEncoding('utf8').on('data', (data: string) => {
@@ -34,7 +41,18 @@ export function exchange(port: number, bytes: string | Buffer, timeoutMs = 3000)
   });
 }
 
-function parse(text: string): Answer {
+/** Method and target of the request line, where there is one. */
+function targetOf(bytes: string | Buffer): { method: string; url: string } {
+  const [method = '', url = ''] = /^([A-Z]+) (\/\S*) HTTP\/1\.[01]\r\n/.exec(String(bytes))?.slice(1) ?? [];
+  return { method, url };
+}
+
+/** False for interim responses (RFC 9110 §15.2), and when the rest was not waited for. */
+function isWhole({ status, headers }: Omit<Answer, 'body'>, body: string): boolean {
+  return status >= 200 && Buffer.byteLength(body) === Number(headers['content-length'] ?? 0);
+}
+
+function parse(text: string): Omit<Answer, 'body'> & { body: string } {
   const [head = '', body = ''] = text.split('\r\n\r\n');
   const [statusLine = '', ...lines] = head.split('\r\n');
   const headers = lines.map((line) => {
@@ -44,6 +62,6 @@ function parse(text: string): Answer {
   return {
     status: Number(statusLine.split(' ')[1]),
     headers: Object.fromEntries(headers),
-    body: body.startsWith('{') ? JSON.parse(body) : {},
+    body,
   };
 }

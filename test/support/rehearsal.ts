@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { createDatabase } from './database.ts';
 import { emptyFolder, freePort, type Gatehouse, post, ready, run } from './gatehouse-process.ts';
 import { newPerson } from './people.ts';
+import { fetchChecked } from './watch.ts';
 
 type Settings = Record<string, string>;
 
@@ -84,7 +85,7 @@ class Client {
 
   async #readMe(token: string): Promise<void> {
     const headers = { authorization: `Bearer ${token}` };
-    const answer = await this.#replicas.ask((origin) => fetch(`${origin}/api/v1/me`, { headers }));
+    const answer = await this.#replicas.ask((origin) => fetchChecked(`${origin}/api/v1/me`, { headers }));
     this.#judge('me', answer.status, await answer.text());
   }
 

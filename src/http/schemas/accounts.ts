@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { Config } from '../../config/config.ts';
+import { ada, adaId, examplePassword, registeredAt, withExample } from './examples.ts';
 import { nullableText } from './nullable-text.ts';
 import { responseOf } from './response.ts';
 
@@ -12,17 +13,20 @@ const userId = Type.Integer({
   description: 'Never changes and is never given to anyone else',
 });
 
-const User = Type.Object(
-  {
-    user_id: userId,
-    name: Type.String({ description: 'Empty when none was given' }),
-    email: Type.String({ description: 'In lower case' }),
-    location: Type.String({ description: 'Empty when none was given' }),
-    about: nullableText({ description: 'Null when none was given' }),
-    created_at: Type.String({ format: 'date-time' }),
-    updated_at: Type.String({ format: 'date-time' }),
-  },
-  { $id: 'User', additionalProperties: false },
+const User = withExample(
+  Type.Object(
+    {
+      user_id: userId,
+      name: Type.String({ description: 'Empty when none was given' }),
+      email: Type.String({ description: 'In lower case' }),
+      location: Type.String({ description: 'Empty when none was given' }),
+      about: nullableText({ description: 'Null when none was given' }),
+      created_at: Type.String({ format: 'date-time' }),
+      updated_at: Type.String({ format: 'date-time' }),
+    },
+    { $id: 'User', additionalProperties: false },
+  ),
+  { user_id: adaId, ...ada, created_at: registeredAt, updated_at: registeredAt },
 );
 
 /** Text that is required is not blank either. */
@@ -63,27 +67,33 @@ const optionalText = (description: string) =>
   );
 
 const createUserRequest = (lengths: PasswordLengths) =>
-  Type.Object(
-    {
-      email,
-      password: newPassword(lengths),
-      name: optionalText('Empty when absent'),
-      location: optionalText('Empty when absent'),
-      about,
-    },
-    { $id: 'CreateUserRequest', additionalProperties: false },
+  withExample(
+    Type.Object(
+      {
+        email,
+        password: newPassword(lengths),
+        name: optionalText('Empty when absent'),
+        location: optionalText('Empty when absent'),
+        about,
+      },
+      { $id: 'CreateUserRequest', additionalProperties: false },
+    ),
+    { email: ada.email, password: examplePassword(lengths.PASSWORD_MIN_LENGTH) },
   );
 
 const registerUserRequest = (lengths: PasswordLengths) =>
-  Type.Object(
-    {
-      name: requiredText('What to call the user'),
-      email,
-      location: requiredText('Where the user is'),
-      about,
-      password: newPassword(lengths),
-    },
-    { $id: 'RegisterUserRequest', additionalProperties: false },
+  withExample(
+    Type.Object(
+      {
+        name: requiredText('What to call the user'),
+        email,
+        location: requiredText('Where the user is'),
+        about,
+        password: newPassword(lengths),
+      },
+      { $id: 'RegisterUserRequest', additionalProperties: false },
+    ),
+    { ...ada, password: examplePassword(lengths.PASSWORD_MIN_LENGTH) },
   );
 
 export const accountComponents = (lengths: PasswordLengths) => [

@@ -8,7 +8,8 @@ const ErrorCodeSchema = Type.Unsafe<ErrorCode>(
   Type.String({
     $id: 'ErrorCode',
     enum: errorCodes,
-    description: 'What went wrong; a client can act on it alone',
+    description:
+      'What went wrong; a client can act on it alone. New ones may be added: one that a client does not know means what its status says',
   }),
 );
 

@@ -1,21 +1,27 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { ErrorCode } from '../../errors.ts';
+import { withExample } from './examples.ts';
 import { responseOf } from './response.ts';
 
 /** The named components of the probes. */
 
-const HealthStatus = Type.Object(
-  { status: Type.String({ enum: ['ok'] }) },
-  { $id: 'HealthStatus', additionalProperties: false },
+const HealthStatus = withExample(
+  Type.Object(
+    { status: Type.String({ enum: ['ok'] }) },
+    { $id: 'HealthStatus', additionalProperties: false },
+  ),
+  { status: 'ok' },
 );
+
+export const notReadyReasons = ['starting', 'database', 'schema_behind', 'draining'] as const;
+
+export type NotReadyReason = (typeof notReadyReasons)[number];
 
 const NotReady = Type.Object(
   {
-    detail: Type.String(),
+    detail: Type.String({ description: 'For people' }),
     error_code: Type.Unsafe<ErrorCode>(Type.Ref('ErrorCode')),
-    reason: Type.Unsafe<'starting' | 'database' | 'schema_behind' | 'draining'>(
-      Type.String({ enum: ['starting', 'database', 'schema_behind', 'draining'] }),
-    ),
+    reason: Type.Unsafe<NotReadyReason>(Type.String({ enum: [...notReadyReasons] })),
   },
   { $id: 'NotReady', additionalProperties: false },
 );

@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { withExample } from './examples.ts';
 import { responseOf } from './response.ts';
 
 /** The named components of what is published below /.well-known. */
@@ -18,28 +19,57 @@ const Jwk = Type.Object(
   { $id: 'Jwk', additionalProperties: false, description: 'A public key (RFC 7517 §4)' },
 );
 
-const JwkSet = Type.Object(
-  { keys: Type.Array(Type.Unsafe<Static<typeof Jwk>>(Type.Ref('Jwk'))) },
-  { $id: 'JwkSet', additionalProperties: false },
+const JwkSet = withExample(
+  Type.Object(
+    { keys: Type.Array(Type.Unsafe<Static<typeof Jwk>>(Type.Ref('Jwk'))) },
+    { $id: 'JwkSet', additionalProperties: false },
+  ),
+  {
+    keys: [
+      // The key of RFC 7517 appendix A.1
+      {
+        kty: 'EC',
+        use: 'sig',
+        alg: 'ES256',
+        kid: 'cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s',
+        crv: 'P-256',
+        x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+        y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+      },
+    ],
+  },
 );
 
 const url = (description: string) => Type.String({ format: 'uri', description });
 const authMethods = Type.Array(Type.String(), { description: 'How clients may authenticate there' });
 const none = (description: string) => Type.Array(Type.String(), { description });
 
-const ServerMetadata = Type.Object(
+const ServerMetadata = withExample(
+  Type.Object(
+    {
+      issuer: Type.String({ description: 'The iss claim of access tokens' }),
+      jwks_uri: url('The public keys that verify access tokens'),
+      introspection_endpoint: url('RFC 7662'),
+      introspection_endpoint_auth_methods_supported: authMethods,
+      revocation_endpoint: url('RFC 7009'),
+      revocation_endpoint_auth_methods_supported: authMethods,
+      service_documentation: url('For people'),
+      response_types_supported: none('None: there is no authorization endpoint'),
+      grant_types_supported: none('None: there is no token endpoint'),
+    },
+    { $id: 'ServerMetadata', additionalProperties: false },
+  ),
   {
-    issuer: Type.String({ description: 'The iss claim of access tokens' }),
-    jwks_uri: url('The public keys that verify access tokens'),
-    introspection_endpoint: url('RFC 7662'),
-    introspection_endpoint_auth_methods_supported: authMethods,
-    revocation_endpoint: url('RFC 7009'),
-    revocation_endpoint_auth_methods_supported: authMethods,
-    service_documentation: url('For people'),
-    response_types_supported: none('None: there is no authorization endpoint'),
-    grant_types_supported: none('None: there is no token endpoint'),
+    issuer: 'https://auth.example.com',
+    jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
+    introspection_endpoint: 'https://auth.example.com/oauth/introspect',
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    revocation_endpoint: 'https://auth.example.com/oauth/revoke',
+    revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    service_documentation: 'https://auth.example.com/docs',
+    response_types_supported: [],
+    grant_types_supported: [],
   },
-  { $id: 'ServerMetadata', additionalProperties: false },
 );
 
 export const wellKnownComponents = [Jwk, JwkSet, ServerMetadata];

@@ -1,0 +1,25 @@
+// Writes openapi.json: the document that the service serves with its default settings, one member a line for diffs.
+// Nothing is listened to and no database is asked.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pino } from 'pino';
+import { buildApp } from '../dist/app.js';
+import { completeConfig, readSettings } from '../dist/config/config.js';
+import { root } from './build.mjs';
+
+const secret = (letter) => letter.repeat(64);
+const config = completeConfig(readSettings({}, 'there-is-none.env'), {
+  DATABASE_URL: 'postgres://nobody@localhost/none',
+  SECRET_KEY: secret('a'),
+  REFRESH_TOKEN_SECRET: secret('b'),
+});
+const app = await buildApp(config, {
+  logger: pino({ level: 'silent' }),
+  lifecycle: { phase: 'starting' },
+  // No password is ever hashed or judged
+  hasher: undefined,
+  passwordPolicy: undefined,
+});
+const { body } = await app.inject('/openapi.json');
+await app.close();
+writeFileSync(path.join(root, 'openapi.json'), `${JSON.stringify(JSON.parse(body), null, 2)}\n`);
