@@ -4,8 +4,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { stop } from '../scripts/processes.mjs';
 import { quantile } from './report.mjs';
-import { stop } from './servers.mjs';
 
 const thisFile = fileURLToPath(import.meta.url);
 const json = { 'content-type': 'application/json' };

@@ -112,7 +112,10 @@ function table(head, rows) {
 
 /** What the figures were measured on. */
 export async function describeMachine(database) {
-  const { version, fsync, synchronous_commit } = await database.describe();
+  const { version, fsync, synchronous_commit } = await database.ask(
+    `SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
+      current_setting('synchronous_commit') AS synchronous_commit`,
+  );
   return {
     cores: availableParallelism(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

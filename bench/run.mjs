@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { openDatabase } from '../scripts/database.mjs';
 import { measureCost } from './cost.mjs';
-import { openDatabase } from './database.mjs';
 import { startLoad } from './load-generator.mjs';
 import { describeMachine, judge, render, save } from './report.mjs';
 import { startFloor, startGatehouse } from './servers.mjs';
@@ -31,7 +31,10 @@ async function closeAll() {
 async function measure() {
   const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-'));
   opened.push(async () => rmSync(folder, { recursive: true, force: true }));
-  const database = await open(openDatabase(progress), (each) => each.close());
+  const database = await open(
+    openDatabase({ purpose: 'bench', serverUrl: process.env.DATABASE_URL, onProgress: progress }),
+    (each) => each.close(),
+  );
   const machine = await describeMachine(database);
   // The same for both services, so that each takes the other's tokens
   const secrets = { SECRET_KEY: randomText(32), REFRESH_TOKEN_SECRET: randomText(32) };

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import { freePort, stop, untilServing } from '../scripts/processes.mjs';
 
 /**
  * Starts Gatehouse as it ships: production, default settings, one log line a request into a file. Only the engine is
@@ -67,37 +66,6 @@ async function startServer({ script, name, folder, probe, env }) {
     throw error;
   }
   return server;
-}
-
-/** Ends a child process, by force if it takes more than five seconds. */
-export async function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const force = setTimeout(() => child.kill('SIGKILL'), 5000);
-  await ended;
-  clearTimeout(force);
-}
-
-async function untilServing(child, probe, name) {
-  const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode} while starting`);
-    const answer = await fetch(probe).catch(() => undefined);
-    await answer?.arrayBuffer();
-    if (answer?.ok) return;
-    await sleep(100);
-  }
-  throw new Error(`${name} did not answer on ${probe} within a minute`);
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** In a measured server, which loads this file with --import: reports the CPU time it has used. */
