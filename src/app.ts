@@ -5,10 +5,11 @@ import { type Config, tokenKeys } from './config/config.ts';
 import { listOf } from './config/schema.ts';
 import authenticate, { requireAccessToken } from './http/authenticate.ts';
 import { requireClient } from './http/authenticate-client.ts';
+import deadline from './http/deadline.ts';
 import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
 import forms from './http/forms.ts';
-import health, { type Lifecycle } from './http/health.ts';
+import health, { type Lifecycle, requireStarted } from './http/health.ts';
 import iJson from './http/i-json.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
@@ -59,6 +60,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(rawErrors);
   await app.register(notFound);
   await app.register(iJson);
+  await app.register(deadline, config);
 
   await app.register(schemas, config);
   await app.register(openapi);
@@ -74,9 +76,10 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(health, { databaseState: () => probe.ask(), lifecycle: deps.lifecycle });
 
   const pruner = new SessionPruner({
-    db: app.pg.pool,
+    db: app.database,
     logger: deps.logger,
     intervalSeconds: config.SESSION_PRUNE_INTERVAL_SECONDS,
+    isServing: () => deps.lifecycle.phase === 'serving',
   });
   // With the listener, so that an app which only answers inject() deletes nothing behind its back
   app.addHook('onListen', () => pruner.start());
@@ -86,7 +89,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   const domain = {
     ...deps,
-    db: app.pg.pool,
+    db: app.database,
     tokens: app.tokens,
     issuer,
     audience,
@@ -94,6 +97,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   };
 
   await app.register(async (api) => {
+    api.addHook('onRequest', requireStarted(deps.lifecycle));
     // No cache may store tokens or personal data (RFC 6749 §5.1)
     api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');

@@ -11,6 +11,7 @@ import { createLogger, flushLog } from './observability/logger.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { explainStartFailure, ListenError } from './start-failure.ts';
+import { checkPooledSession } from './storage/pooled-session.ts';
 import { prepareDatabase } from './storage/prepare-database.ts';
 
 // How long closing may take after the shutdown delay
@@ -48,7 +49,10 @@ async function main(): Promise<void> {
   }
 }
 
-/** Config → database → app → listen. */
+/**
+ * Config → app → listen → database → serve. The probes are answered before the database is there: until then the
+ * process is alive and has not started.
+ */
 async function start(settings: Settings, service: Service): Promise<void> {
   const { logger, lifecycle, opened, stopping } = service;
   const { found, notes, stop } = await developmentDefaults(settings);
@@ -57,7 +61,6 @@ async function start(settings: Settings, service: Service): Promise<void> {
   const config = completeConfig(settings, found);
 
   const passwordPolicy = await loadPasswordPolicy(config);
-  await prepareDatabase(config.DATABASE_URL, { log: logger, signal: stopping.signal });
   stopping.signal.throwIfAborted();
   const hasher = await startPasswordHasher({
     cost: config.BCRYPT_COST,
@@ -73,6 +76,11 @@ async function start(settings: Settings, service: Service): Promise<void> {
   await app.listen({ host: config.HOST, port: config.PORT }).catch((error: unknown) => {
     throw new ListenError(config, error);
   });
+  await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, {
+    log: logger,
+    signal: stopping.signal,
+  });
+  if (!config.DATABASE_PREPARED_STATEMENTS) await checkPooledSession(config.DATABASE_URL);
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
   if (config.NODE_ENV !== 'production') process.stdout.write(welcome(config));

@@ -1,6 +1,6 @@
 import type { Config } from './config/config.ts';
 import { StartError } from './errors.ts';
-import { errorCode, isUnavailable } from './storage/database-error.ts';
+import { errorCode, isUnavailable, messageOf } from './storage/database-error.ts';
 
 /** Why the process could not start, for the person who started it: a sentence where the cause is known, else the stack. */
 export function explainStartFailure(error: unknown): string {
@@ -18,13 +18,6 @@ export function explainStartFailure(error: unknown): string {
 }
 
 const certificateCodes = /CERT|SIGNATURE/;
-
-/** A host with several addresses fails once for each, and the whole then has no message. */
-function messageOf(error: Error): string {
-  return error instanceof AggregateError
-    ? error.errors.map((each) => each.message).join(', ')
-    : error.message;
-}
 
 /** HOST and PORT cannot be listened on. */
 export class ListenError extends StartError {

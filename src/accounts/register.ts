@@ -18,7 +18,7 @@ export interface NewAccount {
   location: string;
   about: string | null;
   password: string;
-  /** Aborted when the client has gone, so that its password leaves the queue. */
+  /** Aborted when the answer is no longer wanted, so that the password leaves the queue. */
   signal?: AbortSignal;
 }
 

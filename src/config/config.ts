@@ -8,6 +8,7 @@ import { keyFileProblems, secretProblems } from './key-rules.ts';
 import {
   clientProblems,
   databaseProblems,
+  deadlineProblems,
   issuerProblems,
   missingDatabase,
   originProblems,
@@ -24,6 +25,7 @@ export type Config = Readonly<
 
 const rules = [
   databaseProblems,
+  deadlineProblems,
   secretProblems,
   keyFileProblems,
   issuerProblems,
@@ -59,14 +61,14 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env, doten
 }
 
 /**
- * The database alone, for a process that needs nothing else.
+ * Where to migrate alone, for a process that needs nothing else.
  *
  * @throws ConfigurationError naming every problem at once
  */
-export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env, dotenvPath = '.env'): string {
+export function readMigrationUrl(environment: NodeJS.ProcessEnv = process.env, dotenvPath = '.env'): string {
   const { settings, problems } = validate({ ...readDotenv(dotenvPath), ...withoutEmpty(environment) });
   problems.push(...databaseProblems(settings));
-  const url = databaseUrl(settings);
+  const url = settings.DATABASE_MIGRATION_URL ?? databaseUrl(settings);
   if (url !== undefined && problems.length === 0) return url;
   throw new ConfigurationError(problems.length > 0 ? problems : [missingDatabase]);
 }
@@ -165,6 +167,6 @@ function without(variables: NodeJS.Dict<string>, names: string[]): NodeJS.Dict<s
 
 function describe(name: string, message: string | undefined, params: SchemaError['params']): string {
   if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
-  if (name === 'DATABASE_URL') return 'DATABASE_URL must start with postgres:// or postgresql://';
+  if (/^DATABASE_\w*URL$/.test(name)) return `${name} must start with postgres:// or postgresql://`;
   return `${name} ${message}`;
 }

@@ -7,16 +7,31 @@ import { listOf, type Settings } from './schema.ts';
 
 /** The database is named by a URL or by all of the DB_ settings, or not at all. */
 export function databaseProblems(settings: Settings): string[] {
-  if (settings.DATABASE_URL !== undefined) {
-    if (!URL.canParse(settings.DATABASE_URL)) return ['DATABASE_URL is not a valid URL'];
-    return new URL(settings.DATABASE_URL).pathname.length > 1 ? [] : ['DATABASE_URL names no database'];
-  }
+  return [...urlProblems('DATABASE_MIGRATION_URL', settings), ...addressProblems(settings)];
+}
+
+function urlProblems(name: 'DATABASE_URL' | 'DATABASE_MIGRATION_URL', settings: Settings): string[] {
+  const url = settings[name];
+  if (url === undefined) return [];
+  if (!URL.canParse(url)) return [`${name} is not a valid URL`];
+  return new URL(url).pathname.length > 1 ? [] : [`${name} names no database`];
+}
+
+function addressProblems(settings: Settings): string[] {
+  if (settings.DATABASE_URL !== undefined) return urlProblems('DATABASE_URL', settings);
   const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;
   // No URL that the driver reads can carry them
   if (/[?#]/.test(settings.DB_NAME ?? '')) return ['DB_NAME must not contain "?" or "#"'];
   const missing = names.filter((name) => settings[name] === undefined);
   if (missing.length === 0 || missing.length === names.length) return [];
   return missing.map((name) => `${name} is missing: the DB_ settings work together (or set DATABASE_URL)`);
+}
+
+/** Whoever waits for a hash thread must be answered by the deadline. */
+export function deadlineProblems({ HASH_MAX_WAIT_MS, REQUEST_DEADLINE_MS }: Settings): string[] {
+  return HASH_MAX_WAIT_MS < REQUEST_DEADLINE_MS
+    ? []
+    : ['HASH_MAX_WAIT_MS must be less than REQUEST_DEADLINE_MS'];
 }
 
 export function proxyProblems(settings: Settings): string[] {

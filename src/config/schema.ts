@@ -36,6 +36,18 @@ export const settingsSchema = Type.Object({
   DB_NAME: Type.Optional(Type.String({ description: 'Database name; created when missing and allowed' })),
   DB_USER: Type.Optional(Type.String({ description: 'Postgres role' })),
   DB_PASSWORD: Type.Optional(Type.String({ description: 'Password of the role' })),
+  DATABASE_MIGRATION_URL: Type.Optional(
+    Type.String({
+      pattern: '^postgres(ql)?://',
+      description:
+        'Where migrations connect, when not as DATABASE_URL says: past a PgBouncer, or as an owner of the tables',
+    }),
+  ),
+  DATABASE_PREPARED_STATEMENTS: Type.Boolean({
+    default: true,
+    description:
+      'false for a PgBouncer in transaction mode: nothing is kept in a connection from one statement to the next',
+  }),
   DATABASE_POOL_SIZE: Type.Integer({
     minimum: 1,
     maximum: 500,
@@ -158,6 +170,12 @@ export const settingsSchema = Type.Object({
     default: '',
     description:
       'Who may introspect and revoke tokens: id:hash pairs, separated by commas; the hash is the SHA-256 of the secret in hex',
+  }),
+  REQUEST_DEADLINE_MS: Type.Integer({
+    minimum: 1000,
+    maximum: 120_000,
+    default: 5000,
+    description: 'A request that has no answer by then gets 503; milliseconds from its arrival in full',
   }),
   SHUTDOWN_DELAY_MS: Type.Optional(
     Type.Integer({

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
 import { basicRefusals, headersOf } from './refusals.ts';
@@ -16,7 +16,8 @@ export interface HealthOptions {
   lifecycle: Lifecycle;
 }
 
-const freshMs = 1000;
+// How long an answer serves: a fault must show within two seconds, and its end within one
+const freshMs = { ready: 500, unready: 200 };
 const retryAfterSeconds = 1;
 const ok = { status: 'ok' } as const;
 const ready = healthResponse({ description: 'Yes' });
@@ -30,7 +31,7 @@ const refusals = basicRefusals();
 
 /**
  * The three probes of Kubernetes. /livez answers from the event loop alone: a failing database is no reason to
- * restart this process. /readyz asks the database at most once a second, however often it is asked itself.
+ * restart this process. /readyz asks the database only so often, however often it is asked itself.
  */
 export default async function health(instance: FastifyInstance, options: HealthOptions): Promise<void> {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>();
@@ -38,7 +39,9 @@ export default async function health(instance: FastifyInstance, options: HealthO
     reply.header('cache-control', 'no-store');
     done();
   });
-  const databaseState = cachedFor(freshMs, options.databaseState);
+  const databaseState = cached(options.databaseState, (state) =>
+    state === 'ready' ? freshMs.ready : freshMs.unready,
+  );
   const { lifecycle } = options;
 
   app.route({
@@ -106,15 +109,25 @@ function refuse(reply: FastifyReply, reason: NotReadyReason) {
   return reply.code(503).header('retry-after', retryAfterSeconds).send(notReady(reason));
 }
 
-/** One answer serves everyone who asks while it is under way, and for some time after. */
-function cachedFor<T>(milliseconds: number, ask: () => Promise<T>): () => Promise<T> {
+/** One answer serves everyone who asks while it is under way, and for some milliseconds after. */
+function cached<T>(ask: () => Promise<T>, freshFor: (answer: T) => number): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return () => {
-    answer ??= ask().finally(() => {
+    answer ??= ask().then((given) => {
       setTimeout(() => {
         answer = undefined;
-      }, milliseconds).unref();
+      }, freshFor(given)).unref();
+      return given;
     });
     return answer;
+  };
+}
+
+/** Refuses requests until the schema is up to date: the database may not even be there. */
+export function requireStarted(lifecycle: Lifecycle): onRequestHookHandler {
+  return (_request, _reply, done) => {
+    if (lifecycle.phase === 'starting')
+      throw new ApiError('DATABASE_UNAVAILABLE', { cause: 'the service is starting' });
+    done();
   };
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CredentialsDeps } from '../accounts/credentials.ts';
-import { clientGone } from '../http/client-gone.ts';
+import { abandoned } from '../http/deadline.ts';
 import { fromHashing } from '../http/meanings.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { credentialsBody, tokenPairResponse } from '../http/schemas/sessions.ts';
@@ -45,7 +45,7 @@ const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = 
           ...request.body,
           userAgent: request.headers['user-agent'] ?? null,
           ip: isIP(request.ip) === 0 ? null : request.ip,
-          signal: clientGone(reply),
+          signal: abandoned(reply),
         });
         request.userId = userId;
         return tokens;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type NewAccount, type RegisterDeps, register } from '../accounts/register.ts';
-import { clientGone } from '../http/client-gone.ts';
+import { abandoned } from '../http/deadline.ts';
 import { fromHashing } from '../http/meanings.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { createUserBody, registerUserBody, userResponse } from '../http/schemas/accounts.ts';
@@ -42,7 +42,7 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
     },
     async (request, reply) => {
       const { name = '', location = '', ...rest } = request.body;
-      return reply.code(201).send(await create({ ...rest, name, location }, clientGone(reply)));
+      return reply.code(201).send(await create({ ...rest, name, location }, abandoned(reply)));
     },
   );
 
@@ -58,7 +58,7 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
         response,
       },
     },
-    async (request, reply) => reply.code(201).send(await create(request.body, clientGone(reply))),
+    async (request, reply) => reply.code(201).send(await create(request.body, abandoned(reply))),
   );
 
   const create = (account: Omit<NewAccount, 'about'> & { about?: string | null }, signal: AbortSignal) =>

@@ -14,7 +14,7 @@ export interface LogInInput {
   /** What the client says it is and where it calls from, kept with the session. */
   userAgent: string | null;
   ip: string | null;
-  /** Aborted when the client has gone, so that its password leaves the queue. */
+  /** Aborted when the answer is no longer wanted, so that the password leaves the queue. */
   signal?: AbortSignal;
 }
 

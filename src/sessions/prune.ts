@@ -23,6 +23,8 @@ export interface PrunerDeps {
   logger: Log & Record<'debug' | 'info', Log['warn']>;
   /** Between passes; 0 for none at all. */
   intervalSeconds: number;
+  /** Asked before each pass by itself: before the schema is up to date there is nothing to prune. */
+  isServing: () => boolean;
 }
 
 /** What this process knows about pruning. */
@@ -142,7 +144,7 @@ export class SessionPruner {
   async #run(intervalMs: number): Promise<void> {
     await this.#rest(Math.random() * intervalMs);
     while (!this.#stopping.signal.aborted) {
-      const outcome = await this.#passOrWarning();
+      const outcome = this.#deps.isServing() ? await this.#passOrWarning() : 'done';
       if (outcome !== 'more') await this.#rest(intervalMs);
     }
   }

@@ -14,7 +14,7 @@ export const timeouts = {
   lock: 2000,
   statement: 2500,
   query: 3000,
-  connect: 1500,
+  connect: 1000,
   /** Of a process that starts: many may start at once, and nobody waits for an answer yet. */
   connectAtStart: 5000,
   idleInTransaction: 10_000,
@@ -27,20 +27,34 @@ export function connectionOptions(connectionString: string): ClientConfig {
     types,
     application_name: 'gatehouse',
     connectionTimeoutMillis: timeouts.connect,
-    lock_timeout: timeouts.lock,
-    statement_timeout: timeouts.statement,
     query_timeout: timeouts.query,
-    idle_in_transaction_session_timeout: timeouts.idleInTransaction,
     keepAlive: true,
-    // What statements that wait for a row rely on, whatever the database has for a default
-    options: '-c default_transaction_isolation=read\\ committed',
   };
 }
 
-export function poolOptions(connectionString: string, size: number): PoolConfig {
+/**
+ * What a session of the pool has for defaults, sent as startup parameters. A pooler that lends a server connection for
+ * each transaction refuses them; behind one, the role must have them (pooled-session).
+ */
+const sessionDefaults: ClientConfig = {
+  lock_timeout: timeouts.lock,
+  statement_timeout: timeouts.statement,
+  idle_in_transaction_session_timeout: timeouts.idleInTransaction,
+  // What statements that wait for a row rely on, whatever the database has for a default
+  options: '-c default_transaction_isolation=read\\ committed',
+};
+
+export interface PoolSettings {
+  DATABASE_URL: string;
+  DATABASE_POOL_SIZE: number;
+  DATABASE_PREPARED_STATEMENTS: boolean;
+}
+
+export function poolOptions(settings: PoolSettings): PoolConfig {
   return {
-    ...connectionOptions(connectionString),
-    max: size,
+    ...connectionOptions(settings.DATABASE_URL),
+    ...(settings.DATABASE_PREPARED_STATEMENTS && sessionDefaults),
+    max: settings.DATABASE_POOL_SIZE,
     idleTimeoutMillis: 30_000,
     // Connections follow a moved primary or a changed DNS name within this time
     maxLifetimeSeconds: 1800,

@@ -50,8 +50,7 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
     ...connectionOptions(databaseUrl),
     connectionTimeoutMillis: timeouts.connectAtStart,
     // CREATE DATABASE copies a template, which takes longer than a request may
-    statement_timeout: 60_000,
-    query_timeout: 61_000,
+    query_timeout: 60_000,
   });
   // Without a listener an error between two statements would end the process; the next statement reports it
   client.on('error', () => {});

@@ -41,3 +41,20 @@ export function isUnavailable(error: unknown): boolean {
     (/^[0-9A-Z]{5}$/.test(code) && unavailableClasses.includes(code.slice(0, 2)))
   );
 }
+
+/** True when there is nobody to ask yet, or nobody who can answer; false when the answer was a refusal, which stays one. */
+export function isAbsent(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isAbsent);
+  const code = errorCode(error) ?? '';
+  const isRefusal =
+    ['28', '3D'].includes(code.slice(0, 2)) || (error instanceof Error && noTls.test(error.message));
+  return !isRefusal && isUnavailable(error);
+}
+
+const noTls = /does not support SSL/;
+
+/** A host with several addresses fails once for each, and the whole then has no message. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}

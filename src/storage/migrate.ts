@@ -67,15 +67,14 @@ export async function migrate(databaseUrl: string, { log, signal }: MigrationOpt
 // lock_not_available, deadlock_detected
 const retryableStates = ['55P03', '40P01'];
 const pauseMs = 500;
+// What node-pg-migrate takes itself
+const migrationLock = '7241865325823964';
 
 async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<string[]> {
   const client = new pg.Client({
     ...connectionOptions(databaseUrl),
     connectionTimeoutMillis: timeouts.connectAtStart,
-    // A migration may take minutes. Its locks may not: a waiting ALTER TABLE holds up everyone behind it, so it gives
-    // way before their statements time out, and tries again.
-    lock_timeout: timeouts.lock,
-    statement_timeout: 0,
+    // A migration may take minutes
     query_timeout: 0,
   });
   client.on('error', (error) => log.warn(error.message));
@@ -87,6 +86,12 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
     // The runner makes its table outside of its transaction. Inside of this one, a refused migration leaves nothing
     // behind; the runner's own BEGIN then does nothing, and its COMMIT or ROLLBACK ends both.
     await client.query('BEGIN');
+    // All in the transaction, so that a pooler which lends a connection for no longer does no harm. A lock may not take
+    // minutes: a waiting ALTER TABLE holds up everyone behind it, so it gives way before their statements time out, and
+    // tries again.
+    await client.query(`SET LOCAL lock_timeout = ${timeouts.lock}`);
+    await client.query('SET LOCAL statement_timeout = 0');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
     const applied = await runner({
       dbClient: client,
       dir: migrationsDirectory,
@@ -95,7 +100,7 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
       migrationsTable,
       // Where unqualified names lead, as in the migrations
       migrationsSchema: rows[0]?.schema ?? 'public',
-      advisoryLockMode: 'wait',
+      noLock: true, // its own outlives the transaction
       singleTransaction: true,
       checkOrder: false, // a database that a newer version migrated is fine
       logger: { info: () => {}, warn: () => {}, error: () => {} }, // what goes wrong is thrown

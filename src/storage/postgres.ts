@@ -1,17 +1,25 @@
 import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
-import type { Config } from '../config/config.ts';
-import { poolOptions } from './connection.ts';
+import { type PoolSettings, poolOptions } from './connection.ts';
+import { type Database, unprepared } from './query.ts';
 
-/** Registers the pool as `app.pg`; it ends with the app. */
-export default fp<Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>>(
-  async (app, config) => {
-    await app.register(fastifyPostgres, poolOptions(config.DATABASE_URL, config.DATABASE_POOL_SIZE));
+declare module 'fastify' {
+  interface FastifyInstance {
+    database: Database;
+  }
+}
+
+/** Registers the pool as `app.pg`, and as `app.database` what statements run on; it ends with the app. */
+export default fp<PoolSettings>(
+  async (app, settings) => {
+    await app.register(fastifyPostgres, poolOptions(settings));
+    const { pool } = app.pg;
+    app.decorate('database', settings.DATABASE_PREPARED_STATEMENTS ? pool : unprepared(pool));
 
     // An 'error' event that nobody listens to ends the process, and a connection may break while it is idle in the
     // pool as well as while it is being opened or handed out.
-    app.pg.pool.on('error', (error) => app.log.warn({ err: error }, 'an idle database connection broke'));
-    app.pg.pool.on('connect', (client) => {
+    pool.on('error', (error) => app.log.warn({ err: error }, 'an idle database connection broke'));
+    pool.on('connect', (client) => {
       client.on('error', (error) => app.log.warn({ err: error }, 'a database connection broke'));
     });
   },

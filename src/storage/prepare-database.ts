@@ -1,8 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabaseIfMissing } from './create-database.ts';
+import { isAbsent, messageOf } from './database-error.ts';
 import { type MigrationOptions, migrate } from './migrate.ts';
 
-/** Sees to it that the database exists and its schema is up to date. */
+// Milliseconds
+const pause = 250;
+const reminder = 10_000;
+
+/**
+ * Sees to it that the database exists and its schema is up to date. Waits for a server that is not there yet, as when all
+ * of a system starts at once, and says so every ten seconds.
+ *
+ * @throws MissingDatabaseError, MigrationError, or what pg throws when the server refuses
+ */
 export async function prepareDatabase(databaseUrl: string, options: MigrationOptions): Promise<void> {
+  const { log, signal } = options;
+  for (let saidAt = Number.NEGATIVE_INFINITY; ; ) {
+    signal?.throwIfAborted();
+    try {
+      return await prepareOnce(databaseUrl, options);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      if (performance.now() - saidAt >= reminder) {
+        log.warn(
+          `waiting for the database: ${messageOf(error)}. Check DATABASE_URL or the DB_ settings if it is there`,
+        );
+        saidAt = performance.now();
+      }
+      await sleep(pause, undefined, { signal });
+    }
+  }
+}
+
+async function prepareOnce(databaseUrl: string, options: MigrationOptions): Promise<void> {
   const { log } = options;
   if (await createDatabaseIfMissing(databaseUrl)) log.info('the database did not exist and has been created');
   const applied = await migrate(databaseUrl, options);

@@ -1,9 +1,11 @@
-import type { Pool, QueryResultRow } from 'pg';
+import type { Pool, QueryResult, QueryResultRow } from 'pg';
 import { ApiError } from '../errors.ts';
 import { isUnavailable } from './database-error.ts';
 
 /** What a statement runs on: the pool, or one client of it. */
-export type Database = Pick<Pool, 'query'>;
+export interface Database {
+  query<Row extends QueryResultRow>(statement: Statement): Promise<QueryResult<Row>>;
+}
 
 export interface Statement {
   /** Names the prepared statement; unique among all statements. */
@@ -12,8 +14,15 @@ export interface Statement {
   values: unknown[];
 }
 
+/** The same database without prepared statements: each is parsed again, and no connection has to know any. */
+export function unprepared(db: Pick<Pool, 'query'>): Database {
+  return {
+    query: <Row extends QueryResultRow>({ text, values }: Statement) => db.query<Row>({ text, values }),
+  };
+}
+
 /**
- * Runs one prepared statement.
+ * Runs one statement.
  *
  * @throws ApiError DATABASE_UNAVAILABLE when the database could not be asked or did not answer in time; any other
  * database error is a defect of ours and passes through

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { completeConfig, readDatabaseUrl, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
+import { completeConfig, readMigrationUrl, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/schema.ts';
 import { listOf } from '../../src/config/schema.ts';
 import { problemsOf, read } from '../support/settings.ts';
@@ -11,6 +11,7 @@ const defaults = {
   NODE_ENV: 'development',
   PORT: 8000,
   DB_PORT: 5432,
+  DATABASE_PREPARED_STATEMENTS: true,
   DATABASE_POOL_SIZE: 10,
   TOKEN_CREATION_ALGORITHM: 'HS256',
   SECRET_KEY_PREVIOUS: '',
@@ -33,6 +34,7 @@ const defaults = {
   CORS_ORIGINS: '',
   TRUST_PROXY: '',
   INTROSPECTION_CLIENTS: '',
+  REQUEST_DEADLINE_MS: 5000,
   LOG_LEVEL: 'info',
 };
 const secret = randomBytes(48).toString('base64');
@@ -79,10 +81,14 @@ t.test('bounds', async (t) => {
     ['HASH_MAX_WAIT_MS', 1, 60_000],
     ['PASSWORD_MIN_LENGTH', 1, 128],
     ['PASSWORD_MAX_LENGTH', 64, 1024],
+    ['REQUEST_DEADLINE_MS', 1000, 120_000],
     ['SHUTDOWN_DELAY_MS', 0, 120_000],
   ];
+  // The one must be less than the other
+  const room = { HASH_MAX_WAIT_MS: '1', REQUEST_DEADLINE_MS: '120000' };
   for (const [name, least, most] of bounds) {
-    for (const good of [least, most]) t.equal(read({ [name]: String(good) })[name], good, `${name}=${good}`);
+    for (const good of [least, most])
+      t.equal(read({ ...room, [name]: String(good) })[name], good, `${name}=${good}`);
     for (const bad of [
       least - 1,
       most + 1,
@@ -95,7 +101,7 @@ t.test('bounds', async (t) => {
       '1e3',
       'true',
     ]) {
-      const problems = problemsOf({ [name]: String(bad) });
+      const problems = problemsOf({ ...room, [name]: String(bad) });
       t.equal(problems.length, 1, `${name}=${bad}`);
       t.match(problems[0], new RegExp(`^${name} must be `));
     }
@@ -229,12 +235,29 @@ t.test('.env is read, and the environment wins', async (t) => {
   });
 });
 
+t.test('a hash that may wait longer than its request', async (t) => {
+  t.strictSame(problemsOf({ HASH_MAX_WAIT_MS: '4999' }), []);
+  t.strictSame(problemsOf({ HASH_MAX_WAIT_MS: '5000' }), [
+    'HASH_MAX_WAIT_MS must be less than REQUEST_DEADLINE_MS',
+  ]);
+});
+
 t.test('the database alone can be read where the rest is not needed', async (t) => {
   const production = { NODE_ENV: 'production' };
   const url = 'postgres://gate:house@db/gatehouse';
-  t.equal(readDatabaseUrl({ ...production, DATABASE_URL: url }, 'there-is-none.env'), url);
-  t.throws(() => readDatabaseUrl(production, 'there-is-none.env'), /- DATABASE_URL .* is missing$/);
-  const partial = () => readDatabaseUrl({ ...production, DB_HOST: 'db' }, 'there-is-none.env');
+  t.equal(readMigrationUrl({ ...production, DATABASE_URL: url }, 'there-is-none.env'), url);
+  const migration = { DATABASE_URL: url, DATABASE_MIGRATION_URL: 'postgres://owner@db/gatehouse' };
+  t.equal(
+    readMigrationUrl({ ...production, ...migration }, 'there-is-none.env'),
+    migration.DATABASE_MIGRATION_URL,
+  );
+  const nameless = { ...migration, DATABASE_MIGRATION_URL: 'postgres://owner@db/' };
+  t.throws(
+    () => readMigrationUrl(nameless, 'there-is-none.env'),
+    /- DATABASE_MIGRATION_URL names no database$/,
+  );
+  t.throws(() => readMigrationUrl(production, 'there-is-none.env'), /- DATABASE_URL .* is missing$/);
+  const partial = () => readMigrationUrl({ ...production, DB_HOST: 'db' }, 'there-is-none.env');
   t.throws(partial, /- DB_NAME .*\n {2}- DB_USER .*\n {2}- DB_PASSWORD /);
 });
 

@@ -116,7 +116,7 @@ t.test('readiness comes and goes', async (t) => {
   ready(t, await get('/readyz'));
 });
 
-t.test('however many ask, the database is asked once a second', async (t) => {
+t.test('however many ask, the database is asked twice a second', async (t) => {
   const database = await createDatabase(t);
   const proxy = await startDatabaseProxy(t, database.url);
   const { get } = await startApp(t, { database: { ...database, url: proxy.url } });

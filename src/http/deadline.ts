@@ -1,0 +1,56 @@
+import type { FastifyReply, RouteHandlerMethod } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Config } from '../config/config.ts';
+import { ApiError } from '../errors.ts';
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Of the work for an answer that may no longer be wanted; null as long as nobody has asked. */
+    abandonment: AbortController | null;
+  }
+}
+
+/**
+ * Answers every request within REQUEST_DEADLINE_MS of its arrival in full, with 503 DATABASE_UNAVAILABLE when the handler
+ * has no answer by then: all else that a handler waits for is bounded more tightly. What the handler does later is
+ * dropped. Fastify's own handlerTimeout ends when the body has been read, as Node then emits 'close' on the request.
+ */
+export default fp<Pick<Config, 'REQUEST_DEADLINE_MS'>>(
+  async (app, { REQUEST_DEADLINE_MS: milliseconds }) => {
+    app.decorateReply('abandonment', null);
+    app.addHook('onRoute', (route) => {
+      const { handler } = route;
+      const bounded: RouteHandlerMethod = function (request, reply) {
+        const answer: unknown = Reflect.apply(handler, this, [request, reply]);
+        return answer instanceof Promise ? within(milliseconds, answer, reply) : answer;
+      };
+      route.handler = bounded;
+    });
+  },
+  { name: 'deadline' },
+);
+
+function within(milliseconds: number, answer: Promise<unknown>, reply: FastifyReply): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const late = new ApiError('DATABASE_UNAVAILABLE', { cause: `no answer within ${milliseconds} ms` });
+      reply.abandonment?.abort(late);
+      reject(late);
+    }, milliseconds);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/**
+ * Aborts when the answer is no longer wanted: the client has closed its connection, or the deadline has passed. The
+ * reason is an ApiError.
+ */
+export function abandoned(reply: FastifyReply): AbortSignal {
+  const abandonment = new AbortController();
+  reply.abandonment = abandonment;
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished)
+      abandonment.abort(new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' }));
+  });
+  return abandonment.signal;
+}
