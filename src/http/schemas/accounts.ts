@@ -29,8 +29,11 @@ const User = withExample(
   { user_id: adaId, ...ada, created_at: registeredAt, updated_at: registeredAt },
 );
 
-/** Text that is required is not blank either. */
-const nonBlank = '\\S';
+/**
+ * Text that is required is not blank either. The pattern begins at the first character, as a client that matches only there
+ * (Python's re.match) would otherwise refuse text that begins with a space.
+ */
+const nonBlank = '^\\s*\\S';
 const blankOnlyWhenEmpty = `^$|${nonBlank}`;
 const maxTextLength = 200;
 const maxAboutLength = 1000;
