@@ -42,6 +42,10 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
         },
       },
       config: { bodyOptional: true },
+      // A client that openapi-generator made for Go, Java or Rust sends null for a body that was left out
+      preValidation: async (request) => {
+        request.body ??= {};
+      },
     },
     async (request, reply) => {
       const { refresh_token: refreshToken } = request.body;
