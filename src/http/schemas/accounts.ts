@@ -54,20 +54,18 @@ const newPassword = ({ PASSWORD_MIN_LENGTH: min, PASSWORD_MAX_LENGTH: max }: Pas
     maxLength: maxPasswordLength,
     description: `${min} to ${max} characters of any kind but control characters; no common password, not your email or name`,
   });
+// No `default`, which generators read in two ways: some make the field one that must be given
 const about = Type.Optional(
   nullableText({
     maxLength: maxAboutLength,
     pattern: blankOnlyWhenEmpty,
-    description: 'Free text',
-    default: null,
+    description: 'Free text; null when absent',
   }),
 );
 const requiredText = (description: string) =>
   Type.String({ minLength: 1, maxLength: maxTextLength, pattern: nonBlank, description });
 const optionalText = (description: string) =>
-  Type.Optional(
-    Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, default: '', description }),
-  );
+  Type.Optional(Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, description }));
 
 const createUserRequest = (lengths: PasswordLengths) =>
   withExample(
