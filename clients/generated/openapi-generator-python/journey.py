@@ -26,6 +26,7 @@ from gatehouse.exceptions import (
     UnauthorizedException,
     UnprocessableEntityException,
 )
+from typing_extensions import assert_type
 
 ORIGIN = os.environ.get("GATEHOUSE_ORIGIN", "http://127.0.0.1:8000")
 
@@ -62,19 +63,19 @@ def refused(kind: type[ApiException], call: Callable[[], object]) -> ErrorRespon
 def main() -> None:
     # Register; about may be left out
     user: User = AccountsApi(client()).register_user(ada)
-    user_id: int = user.user_id
-    created_at: datetime = user.created_at
-    assert user_id >= 1
+    assert_type(user.user_id, int)
+    assert_type(user.created_at, datetime)
+    assert_type(user.about, str | None)
+    assert user.user_id >= 1
     assert user.email == ada.email
     assert user.about is None
-    assert abs((datetime.now(timezone.utc) - created_at).total_seconds()) < 300
+    assert abs((datetime.now(timezone.utc) - user.created_at).total_seconds()) < 300
     AccountsApi(client()).register_user(grace)
 
     # Log in, and read yourself: about is text or None
     tokens, graces_tokens = log_in(ada), log_in(grace)
     assert AccountsApi(client(tokens)).get_me() == user
-    about: str | None = AccountsApi(client(graces_tokens)).get_me().about
-    assert about == grace.about
+    assert AccountsApi(client(graces_tokens)).get_me().about == grace.about
 
     # Refresh
     refreshed = SessionsApi(client()).refresh_token(RefreshRequest(refresh_token=tokens.refresh_token))

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import assert_type
 from uuid import uuid4
 
 from gatehouse_client import AuthenticatedClient, Client
@@ -69,19 +70,19 @@ def main() -> None:
     # Register; about may be left out
     user = register_user.sync(client=anyone, body=ada)
     assert isinstance(user, User), user
-    user_id: int = user.user_id
-    created_at: datetime = user.created_at
-    assert user_id >= 1
+    assert_type(user.user_id, int)
+    assert_type(user.created_at, datetime)
+    assert_type(user.about, str | None)
+    assert user.user_id >= 1
     assert user.email == ada.email
     assert user.about is None
-    assert abs((datetime.now(timezone.utc) - created_at).total_seconds()) < 300
+    assert abs((datetime.now(timezone.utc) - user.created_at).total_seconds()) < 300
     register_user.sync(client=anyone, body=grace)
 
     # Log in, and read yourself: about is text or None
     tokens, graces_tokens = log_in(ada), log_in(grace)
     assert me(tokens) == user
-    about: str | None = me(graces_tokens).about
-    assert about == grace.about
+    assert me(graces_tokens).about == grace.about
 
     # Refresh
     refreshed = refresh_token.sync(client=anyone, body=RefreshRequest(refresh_token=tokens.refresh_token))
