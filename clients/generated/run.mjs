@@ -1,85 +1,19 @@
 // Generates clients from the live service's OpenAPI document, compiles each and runs a program that uses it:
 // npm run test:clients [-- name…] [--strict]. With --strict a missing toolchain is a failure. Exits with 1 when one failed.
-import { accessSync, constants, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startService } from '../../scripts/live-service.mjs';
+import { choose, faultsOf, findGenerators, missingPrograms } from './generators.mjs';
 import { install } from './install.mjs';
 import { commandsOfReadme, readmeOrigin } from './readme.mjs';
 import { newExec, StepFailed } from './steps.mjs';
 
-/**
- * What the generator.mjs of each folder exports.
- *
- * @typedef {object} Generator
- * @property {string} name as in the README, and the name of its folder
- * @property {string} version the exact one that `command` runs
- * @property {string} language
- * @property {string[]} needs programs on the PATH besides Node and npm, such as ['java']
- * @property {string} command the line of the README's "Generate a client", word for word: it reads
- *   http://127.0.0.1:8000/openapi.json and writes below the current folder
- * @property {(job: Job) => Promise<void>} run generates, compiles, runs the journey; throws when something is wrong
- *
- * @typedef {object} Job
- * @property {string} command the same line, with the address of the live service
- * @property {string} origin the live service, such as "http://127.0.0.1:40123"
- * @property {string} document path of a file with what the live service serves as /openapi.json
- * @property {string} folder an empty folder to work in, below this package; left there to look at
- * @property {import('./steps.mjs').Exec} exec runs a line of shell in that folder, as one named step
- */
+const output = path.join(import.meta.dirname, '.output');
 
-const here = import.meta.dirname;
-const output = path.join(here, '.output');
-
-/** @returns {Promise<Generator[]>} */
-async function findGenerators() {
-  const found = readdirSync(here, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && isThere(path.join(here, entry.name, 'generator.mjs')))
-    .map(({ name }) => name);
-  return Promise.all(found.map((name) => import(`./${name}/generator.mjs`)));
-}
-
-function choose(generators, names) {
-  const known = generators.map(({ name }) => name);
-  const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0)
-    throw new Error(`no generator ${unknown.join(', ')}; there are ${known.join(', ')}`);
-  return generators.filter(({ name }) => names.length === 0 || names.includes(name));
-}
-
-function isThere(file, mode = constants.F_OK) {
-  try {
-    accessSync(file, mode);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isOnPath(program) {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  return folders.some((folder) => isThere(path.join(folder, program), constants.X_OK));
-}
-
-/** The lines of the README are what is tested here, so that there is no line that was not run. */
-function checkReadme(generators) {
-  const written = commandsOfReadme();
-  const expected = generators.map(({ command }) => command);
-  const missing = expected.filter((command) => !written.includes(command));
-  const untested = written.filter((command) => !expected.includes(command));
-  const faults = [
-    ...missing.map((command) => `the README lacks: ${command}`),
-    ...untested.map((command) => `the README has a line that no generator.mjs has: ${command}`),
-    ...generators
-      .filter(({ command, version }) => !command.includes(version))
-      .map(({ name, version }) => `the command of ${name} does not say ${version}`),
-  ];
-  if (faults.length > 0) throw new Error(faults.join('\n'));
-}
-
-/** @returns {Promise<{ generator: Generator, result: 'passed' | 'skipped' | 'failed', steps: object[], note?: string }>} */
+/** @returns {Promise<{ generator: import('./generators.mjs').Generator, result: 'passed' | 'skipped' | 'failed', steps: object[], note?: string }>} */
 async function runOne(generator, { origin, document, stopped }) {
-  const missing = generator.needs.filter((program) => !isOnPath(program));
+  const missing = missingPrograms(generator);
   if (missing.length > 0) {
     const note = `${missing.join(', ')} is not on this machine`;
     console.log(`skipped: ${generator.name}: ${note}`);
@@ -128,7 +62,9 @@ async function main() {
   install();
   const generators = await findGenerators();
   const chosen = choose(generators, positionals);
-  checkReadme(generators);
+  // What the README says is what is run here, and there is no line in it that was not
+  const faults = faultsOf(generators, commandsOfReadme());
+  if (faults.length > 0) throw new Error(faults.join('\n'));
   const stopped = interruption();
   const service = await startService();
   const outcomes = [];

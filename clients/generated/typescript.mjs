@@ -24,7 +24,7 @@ const declaration = {
 /**
  * Generates, compiles the client together with the journey.ts of its folder, and runs that.
  *
- * @param {import('./run.mjs').Job} job
+ * @param {import('./generators.mjs').Job} job
  * @param {string} source the generator's folder
  * @param {Partial<typeof compilerOptions>} loosened what the generated code does not survive
  */

@@ -9,6 +9,7 @@ import {
   listSessions,
   login,
   logout,
+  type RegisterUserErrors,
   refreshToken,
   registerUser,
   type TokenPair,
@@ -46,7 +47,8 @@ function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
 const registered = await registerUser({ body: ada });
 assert.equal(registered.response?.status, 201);
 const user: User | undefined = registered.data;
-assert.equal(user?.about, null);
+const nothing: User['about'] = null;
+assert.equal(user?.about, nothing);
 await registerUser({ body: grace });
 
 // Log in, and read yourself: about is text or null
@@ -84,7 +86,8 @@ assert.equal((await logout(as(gracesTokens))).response?.status, 204);
 const taken = await registerUser({ body: ada });
 assert.equal(taken.response?.status, 409);
 assert.ok(taken.error);
-assert.equal(meaningOf(taken.error), 'log in instead');
+const conflict: RegisterUserErrors[409] = taken.error;
+assert.equal(meaningOf(conflict), 'log in instead');
 // @ts-expect-error: the error of an operation is as narrow as ErrorResponse itself
 assert.ok(taken.error.error_code !== 'NO_SUCH_CODE');
 

@@ -7,5 +7,5 @@ export const needs = [];
 export const command =
   'npx --yes oazapfts@7.5.0 --allSchemas http://127.0.0.1:8000/openapi.json gatehouse.ts';
 
-/** @param {import('../run.mjs').Job} job */
+/** @param {import('../generators.mjs').Job} job */
 export const run = (job) => runTypeScript(job, import.meta.dirname, { exactOptionalPropertyTypes: false });

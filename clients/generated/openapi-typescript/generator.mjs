@@ -7,5 +7,5 @@ export const needs = [];
 export const command =
   'npx --yes openapi-typescript@7.13.0 http://127.0.0.1:8000/openapi.json --root-types --root-types-no-schema-prefix --output gatehouse.ts';
 
-/** @param {import('../run.mjs').Job} job */
+/** @param {import('../generators.mjs').Job} job */
 export const run = (job) => runTypeScript(job, import.meta.dirname);

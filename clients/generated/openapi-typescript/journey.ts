@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import createClient from 'openapi-fetch';
 import { ada, commonPassword, grace, origin } from './expectations.js';
-import type { ErrorResponse, paths, TokenPair, User } from './gatehouse.js';
+import type { ErrorResponse, operations, paths, TokenPair, User } from './gatehouse.js';
+
+type Conflict = operations['registerUser']['responses'][409]['content']['application/json'];
 
 const api = createClient<paths>({ baseUrl: origin });
 const as = ({ access_token }: TokenPair) => ({ authorization: `Bearer ${access_token}` });
@@ -36,7 +38,8 @@ function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
 const registered = await api.POST('/api/v1/register-user', { body: ada });
 assert.equal(registered.response.status, 201);
 const user: User | undefined = registered.data;
-assert.equal(user?.about, null);
+const nothing: User['about'] = null;
+assert.equal(user?.about, nothing);
 await api.POST('/api/v1/register-user', { body: grace });
 
 // Log in, and read yourself: about is text or null
@@ -81,7 +84,8 @@ assert.equal((await api.POST('/api/v1/auth/logout', { headers: as(gracesTokens) 
 const taken = await api.POST('/api/v1/register-user', { body: ada });
 assert.equal(taken.response.status, 409);
 assert.ok(taken.error);
-assert.equal(meaningOf(taken.error), 'log in instead');
+const conflict: Conflict = taken.error;
+assert.equal(meaningOf(conflict), 'log in instead');
 // @ts-expect-error: the error of an operation is as narrow as ErrorResponse itself
 assert.ok(taken.error.error_code !== 'NO_SUCH_CODE');
 

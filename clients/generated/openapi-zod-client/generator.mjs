@@ -7,5 +7,5 @@ export const needs = [];
 export const command =
   'npx --yes openapi-zod-client@1.18.3 http://127.0.0.1:8000/openapi.json --export-schemas --output gatehouse.ts';
 
-/** @param {import('../run.mjs').Job} job */
+/** @param {import('../generators.mjs').Job} job */
 export const run = (job) => runTypeScript(job, import.meta.dirname);

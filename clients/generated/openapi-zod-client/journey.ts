@@ -42,7 +42,8 @@ function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
 
 // Register; about may be left out
 const user: User = await api.registerUser(ada);
-assert.equal(user.about, null);
+const nothing: User['about'] = null;
+assert.equal(user.about, nothing);
 await api.registerUser(grace);
 
 // Log in, and read yourself: about is text or null

@@ -49,7 +49,8 @@ function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
 const registered = await registerUser(ada);
 assert.ok(registered.status === 201);
 const user: User = registered.data;
-assert.equal(user.about, null);
+const nothing: User['about'] = null;
+assert.equal(user.about, nothing);
 await registerUser(grace);
 
 // Log in, and read yourself: about is text or null

@@ -36,7 +36,8 @@ function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
 const registered = await accounts.registerUser(ada);
 assert.equal(registered.status, 201);
 const user: User = registered.data;
-assert.equal(user.about, null);
+const nothing: User['about'] = null;
+assert.equal(user.about, nothing);
 await accounts.registerUser(grace);
 
 // Log in, and read yourself: about is text or null
