@@ -7,7 +7,7 @@ import { readSources, snakeCase } from '../sources.mjs';
 export const name = 'openapi-generator-rust';
 export const { version } = openapiGenerator;
 export const language = 'Rust';
-export const needs = [...openapiGenerator.needs, 'cargo', 'rustc'];
+export const needs = [...openapiGenerator.needs, 'cargo', 'rustc', 'cc'];
 export const command = openapiGenerator.lineFor(
   '-g rust -o gatehouse-rust --additional-properties=packageName=gatehouse',
 );
