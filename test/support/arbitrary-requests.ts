@@ -80,13 +80,23 @@ export function requestOf(operation: FuzzedOperation, data: ValidData, caller: C
     Object.fromEntries(
       Object.entries(values).map(([name, value]) => [name, data.asCaller && name in own ? own[name] : value]),
     );
-  const { body } = data;
   const { method, takes } = operation;
+  const body = data.body && replaced(data.body);
+  const inForm = takes === 'form' && data.asCaller && body ? identify(body) : false;
+  const credentials = inForm ? {} : credentialsFor(operation, caller);
   return {
     method,
     url: urlOf(operation, replaced(data.params)) + data.query,
-    ...written(takes, body && replaced(body), { ...data.headers, ...credentialsFor(operation, caller) }),
+    ...written(takes, body, { ...data.headers, ...credentials }),
   };
+}
+
+/** Puts the client in the form where the form has a place for it; whether that authenticates it. */
+function identify(form: Record<string, unknown>): boolean {
+  const authenticates = 'client_secret' in form;
+  if (authenticates) form['client_secret'] = gateway.secret;
+  if (authenticates || 'client_id' in form) form['client_id'] = gateway.id;
+  return authenticates;
 }
 
 /** A request that is in order, with a body, for faults to be made in. */

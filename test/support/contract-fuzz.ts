@@ -13,11 +13,13 @@ import { type FuzzedOperation, fuzzedOperations } from './fuzzed-operation.ts';
 import { bearer } from './people.ts';
 import { refusedFields } from './refused.ts';
 
-/** Requests of each kind to one operation; each run of a property sends one. */
-const runs = { valid: 450, faulty: 500, unauthenticated: 150 };
+/** Runs of the properties of one operation; each sends one request. */
+const runs = { valid: 500, faulty: 550, unauthenticated: 150 };
 
-/** What each operation is sent, at least. */
-export const requestsPerOperation = runs.valid + runs.faulty;
+/** What an operation is sent, at least. */
+export function requestsTo({ credentials }: FuzzedOperation): number {
+  return runs.valid + runs.faulty + (credentials === 'none' ? 0 : runs.unauthenticated);
+}
 
 /** FUZZ_SCALE multiplies the runs; FUZZ_SEED and FUZZ_PATH, which a failure names, repeat it. */
 const { FUZZ_SCALE = '1', FUZZ_SEED = String(randomInt(2 ** 31)), FUZZ_PATH } = process.env;
@@ -111,26 +113,32 @@ export async function fuzzOperations(t: Test, tag: string): Promise<void> {
         `${id} refused`,
       );
     }
-    const share = operations.length * requestsPerOperation;
+    const share = operations.map(requestsTo).reduce((a, b) => a + b, 0);
     t.comment(`fuzzed ${tag}: ${world.requests} requests with FUZZ_SEED=${FUZZ_SEED}`);
     t.ok(world.requests >= share, `${world.requests} requests, of ${share} at least`);
   });
 }
 
-function brokenRules(
+/** Which rules that the document has in words this request breaks. */
+export function brokenRules(
   { takes, bodyLimit = 0 }: FuzzedOperation,
   rules: DocumentedRule[],
-  { payload }: FuzzedRequest,
+  { headers, payload }: FuzzedRequest,
 ): DocumentedRule[] {
   if (payload === undefined) return [];
   const text = String(payload);
   const body = takes === 'form' ? Object.fromEntries(new URLSearchParams(text)) : JSON.parse(text);
-  const sent = { bytes: Buffer.byteLength(payload), limit: bodyLimit };
+  const basic = /^basic /i.test(headers['authorization'] ?? '');
+  const sent = { bytes: Buffer.byteLength(payload), limit: bodyLimit, basic };
   return rules.filter((rule) => rule.isBrokenBy(body, sent));
 }
 
-/** What was sent is valid: only a rule that the document has in words may refuse it as if it were not, and then does. */
-function judge(answer: Answer, broken: DocumentedRule[], asCaller: boolean): void {
+/**
+ * What was sent is valid: only a rule that the document has in words may refuse it as if it were not, and then does.
+ *
+ * @param succeeds that what was sent is the caller's own, and nothing may refuse it
+ */
+export function judge(answer: Answer, broken: DocumentedRule[], succeeds: boolean): void {
   const { status, body } = answer;
   if (broken.length > 0) {
     const isOne = broken.some(({ answer: code }) => code === body['error_code']);
@@ -142,7 +150,7 @@ function judge(answer: Answer, broken: DocumentedRule[], asCaller: boolean): voi
     return;
   }
   if ([400, 413, 415, 422].includes(status)) throw new Error(`valid data: ${status} ${JSON.stringify(body)}`);
-  if (asCaller && status >= 400) throw new Error(`their own data: ${status} ${JSON.stringify(body)}`);
+  if (succeeds && status >= 400) throw new Error(`their own data: ${status} ${JSON.stringify(body)}`);
 }
 
 function refusedWith(

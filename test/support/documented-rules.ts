@@ -3,12 +3,19 @@ import { checkPassword, type PasswordPolicy, preparePassword } from '../../src/p
 import { gateway } from './clients.ts';
 import type { FuzzedOperation } from './fuzzed-operation.ts';
 
+interface Sent {
+  bytes: number;
+  limit: number;
+  /** Whether the client authenticates by HTTP Basic. */
+  basic: boolean;
+}
+
 /** A rule that the document states in words, as no schema of OpenAPI can, or could without breaking clients. */
 export interface DocumentedRule {
   /** Where it holds, the words are in the document. */
   holdsFor(operation: FuzzedOperation): boolean;
   words: RegExp;
-  isBrokenBy(body: Record<string, unknown>, sent: { bytes: number; limit: number }): boolean;
+  isBrokenBy(body: Record<string, unknown>, sent: Sent): boolean;
   answer: ErrorCode;
   /** The only field that it is about. */
   field?: string;
@@ -49,8 +56,8 @@ export function documentedRules(policy: PasswordPolicy): DocumentedRule[] {
     {
       words: /two clients or two ways to authenticate are used/,
       holdsFor: isForm,
-      isBrokenBy: ({ client_id: id = '', client_secret: secret = '' }) =>
-        secret !== '' || (id !== '' && id !== gateway.id),
+      isBrokenBy: ({ client_id: id = '', client_secret: secret = '' }, { basic }) =>
+        basic && (secret !== '' || (id !== '' && id !== gateway.id)),
       answer: 'OAUTH_REQUEST_INVALID',
     },
   ];
