@@ -83,7 +83,7 @@ async function fuzz(folder, args) {
   try {
     const options = [
       ...['--config-file', at('schemathesis.toml'), 'run', `${service.origin}/openapi.json`],
-      ...['--checks', 'all', '--max-examples', long ? '2000' : '100'],
+      ...['--checks', 'all', '--max-examples', long ? '5000' : '250'],
       // With threads, logging out in one ends the session of another, and Python 3.11's parser fails at times
       ...['--workers', '1', '--generation-database', 'none', '--no-color'],
     ];

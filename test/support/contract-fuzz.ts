@@ -9,7 +9,7 @@ import { namesOfCaller, plainRequest, requestOf, validData } from './arbitrary-r
 import { lengthOf } from './arbitrary-schema.ts';
 import { type DocumentedRule, documentedRules } from './documented-rules.ts';
 import { type FuzzedRequest, FuzzWorld, registration, worthlessClients } from './fuzz-world.ts';
-import { type FuzzedOperation, fuzzedOperations } from './fuzzed-operation.ts';
+import { type FuzzedOperation, fuzzedOperations, partOf } from './fuzzed-operation.ts';
 import { bearer } from './people.ts';
 import { refusedFields } from './refused.ts';
 
@@ -42,11 +42,11 @@ export async function fuzz<T>(property: fc.IAsyncProperty<T>, numRuns: number): 
   });
 }
 
-/** Drives the operations with this tag; every answer is compared with the document by the app itself. */
-export async function fuzzOperations(t: Test, tag: string): Promise<void> {
+/** Drives the operations of this part; every answer is compared with the document by the app itself. */
+export async function fuzzOperations(t: Test, part: string): Promise<void> {
   const world = await FuzzWorld.start(t);
   const rules = documentedRules(await loadPasswordPolicy(world.gatehouse.config));
-  const operations = fuzzedOperations.filter((operation) => operation.tag === tag);
+  const operations = fuzzedOperations.filter((operation) => partOf(operation) === part);
 
   for (const operation of operations) {
     const { id } = operation;
@@ -114,7 +114,7 @@ export async function fuzzOperations(t: Test, tag: string): Promise<void> {
       );
     }
     const share = operations.map(requestsTo).reduce((a, b) => a + b, 0);
-    t.comment(`fuzzed ${tag}: ${world.requests} requests with FUZZ_SEED=${FUZZ_SEED}`);
+    t.comment(`fuzzed ${part}: ${world.requests} requests with FUZZ_SEED=${FUZZ_SEED}`);
     t.ok(world.requests >= share, `${world.requests} requests, of ${share} at least`);
   });
 }

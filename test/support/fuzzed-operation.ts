@@ -65,6 +65,11 @@ function limitOf(description: string | undefined): number | undefined {
   return Number(kibibytes) * 1024;
 }
 
+/** Which file of test/contract fuzzes an operation: that of its tag, and another for those that end sessions. */
+export function partOf({ tag, id }: FuzzedOperation): string {
+  return tag === 'sessions' && /^(end|logout)/.test(id) ? 'session-ends' : tag;
+}
+
 /** The operations of a path; those of a path without parameters come before others (OpenAPI 3.0.3 §4.7.8.2). */
 export function operationsAt(path: string): FuzzedOperation[] {
   const concrete = fuzzedOperations.filter((operation) => operation.path === path);
