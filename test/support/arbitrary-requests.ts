@@ -46,7 +46,7 @@ const headers = fc.oneof(
       cookie: headerText,
       range: fc.constantFrom('bytes=0-0', 'bytes=9-1', 'x'),
     },
-    { requiredKeys: [] },
+    { requiredKeys: [], noNullPrototype: true },
   ),
 );
 
@@ -54,10 +54,9 @@ export function validData({ params, takes, body, bodyRequired }: FuzzedOperation
   const bodies = valuesOf(body) as fc.Arbitrary<Record<string, unknown>>;
   const mayLack =
     bodyRequired || takes === 'ignored' ? bodies : fc.option(bodies, { freq: 3, nil: undefined });
+  const named = Object.entries(params).map(([name, each]) => [name, valuesOf(each)]);
   return fc.record({
-    params: fc.record(
-      Object.fromEntries(Object.entries(params).map(([name, each]) => [name, valuesOf(each)])),
-    ),
+    params: fc.record(Object.fromEntries(named), { noNullPrototype: true }),
     body: takes === 'ignored' ? fc.constant(undefined) : mayLack,
     asCaller: fc.boolean(),
     query,

@@ -63,7 +63,7 @@ function ofType(schema: SchemaObject): fc.Arbitrary<unknown> {
 function objects({ properties = {}, required = [], additionalProperties = true }: SchemaObject) {
   const known = fc.record(
     Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, valuesOf(schema)])),
-    { requiredKeys: required },
+    { requiredKeys: required, noNullPrototype: true },
   );
   if (!additionalProperties) return known;
   const others = fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }), fc.string({ maxLength: 8 }), {

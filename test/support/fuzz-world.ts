@@ -2,6 +2,7 @@ import type { InjectOptions } from 'fastify';
 import type { Test } from 'tap';
 import { type Answer, startApp, type TestApp } from './app.ts';
 import { basic, clientEntry, gateway, rawBasic, worthlessTokens } from './clients.ts';
+import { createDatabase } from './database.ts';
 import { operationsAt } from './fuzzed-operation.ts';
 import { bearer, type LoggedInPerson, logIn, newPerson, registerAndLogIn } from './people.ts';
 import { sessionIdOf } from './sessions.ts';
@@ -20,6 +21,8 @@ export interface Caller {
   /** By the name that a field or parameter has in the document. */
   values: Record<string, unknown>;
 }
+
+export const endedSession = 'an access token of a session that has ended';
 
 /** A running service, real sessions in it, and the count of what was answered. */
 export class FuzzWorld {
@@ -40,15 +43,21 @@ export class FuzzWorld {
     this.#spender = spender;
     this.worthlessTokens = {
       ...worthlessTokens(keeper),
-      'an access token of a session that has ended': ended.accessToken,
+      [endedSession]: ended.accessToken,
       'a refresh token': keeper.refreshToken,
     };
   }
 
   static async start(t: Test): Promise<FuzzWorld> {
+    const database = await createDatabase(t);
+    // Thousands of commits, none of which has to outlive a power cut; for the connections that come
+    await database.client.query(
+      `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`,
+    );
+    await database.client.query('SET synchronous_commit = off');
     // The log would be larger than all else in memory
     const env = { INTROSPECTION_CLIENTS: clientEntry(gateway), LOG_LEVEL: 'warn', DATABASE_POOL_SIZE: '2' };
-    const gatehouse = await startApp(t, { env });
+    const gatehouse = await startApp(t, { env, database });
     const [keeper, spender, ended] = await Promise.all(
       ['Keeper', 'Spender', 'Ended'].map((name) => registerAndLogIn(gatehouse, { name })),
     );
