@@ -104,6 +104,8 @@ async function fuzz(folder, args) {
     const { status } = spawnSync(path.join(folder, 'bin', 'st'), [...options, ...others], {
       stdio: 'inherit',
       cwd: folder,
+      // The number of examples is what bounds a run; a machine that cannot do them in this time is told so by a failure
+      timeout: long ? undefined : 30 * 60_000,
       env: {
         ...process.env,
         PYTHONPATH: at('.'),

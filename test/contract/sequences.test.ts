@@ -63,6 +63,8 @@ const steps = fc.oneof(
 const runs = 150;
 const leastSteps = 8;
 
+t.setTimeout(600_000);
+
 t.test('what one answer gives, the next requests take', async (t) => {
   const world = await FuzzWorld.start(t);
   const rules = documentedRules(await loadPasswordPolicy(world.gatehouse.config));

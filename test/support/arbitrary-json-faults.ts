@@ -10,12 +10,7 @@ export function ofMembers(operation: FuzzedOperation, body: Body): Faults[] {
   const {
     body: { properties = {}, required = [] },
   } = operation;
-  const changed = (fault: string, field: string, text: string): Fault => {
-    const tooLarge = Buffer.byteLength(text) > (operation.bodyLimit ?? 0);
-    return tooLarge
-      ? { fault, answer: 'BODY_TOO_LARGE', change: { payload: text } }
-      : { fault, answer: 'VALIDATION_ERROR', field, change: { payload: text } };
-  };
+  const changed = (fault: string, field: string, text: string) => faultIn(operation, fault, field, text);
   const faults = Object.entries(properties).flatMap(([field, schema]) => {
     const raw = (fault: string, value: string) => changed(fault, field, withMember(body, field, value));
     const found: Faults[] = [
@@ -43,6 +38,29 @@ export function ofMembers(operation: FuzzedOperation, body: Body): Faults[] {
     return found;
   });
   return faults;
+}
+
+/** One character too many or too few, and what is required missing: of each field, and in every run. */
+export function boundaryFaults(operation: FuzzedOperation, body: Body): Fault[] {
+  const { properties = {}, required = [] } = operation.body;
+  return Object.entries(properties).flatMap(([field, { minLength = 0, maxLength = 0 }]) => {
+    const ofLength = (fault: string, length: number) =>
+      faultIn(operation, fault, field, withMember(body, field, JSON.stringify('x'.repeat(length))));
+    const { [field]: _, ...others } = body;
+    return [
+      ofLength(`${field}: one too many`, maxLength + 1),
+      ...(minLength > 0 ? [ofLength(`${field}: one too few`, minLength - 1)] : []),
+      ...(required.includes(field)
+        ? [faultIn(operation, `${field}: missing`, field, JSON.stringify(others))]
+        : []),
+    ];
+  });
+}
+
+function faultIn({ bodyLimit = 0 }: FuzzedOperation, fault: string, field: string, payload: string): Fault {
+  return Buffer.byteLength(payload) > bodyLimit
+    ? { fault, answer: 'BODY_TOO_LARGE', change: { payload } }
+    : { fault, answer: 'VALIDATION_ERROR', field, change: { payload } };
 }
 
 /** Values that break one keyword of a string's schema. */

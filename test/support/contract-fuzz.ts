@@ -4,7 +4,8 @@ import type { Test } from 'tap';
 import { errorCatalogue } from '../../src/errors.ts';
 import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import type { Answer } from './app.ts';
-import { faultsOf } from './arbitrary-faults.ts';
+import { type Fault, faultsOf } from './arbitrary-faults.ts';
+import { boundaryFaults } from './arbitrary-json-faults.ts';
 import { namesOfCaller, plainRequest, requestOf, validData } from './arbitrary-requests.ts';
 import { lengthOf } from './arbitrary-schema.ts';
 import { type DocumentedRule, documentedRules } from './documented-rules.ts';
@@ -24,9 +25,13 @@ export function requestsTo({ credentials }: FuzzedOperation): number {
 /** FUZZ_SCALE multiplies the runs; FUZZ_SEED, which a failure names, makes the same requests again. */
 const { FUZZ_SCALE = '1', FUZZ_SEED = String(randomInt(2 ** 31)) } = process.env;
 
-/** Checks a property, with so many runs times FUZZ_SCALE. */
-export async function fuzz<T>(property: fc.IAsyncProperty<T>, numRuns: number): Promise<void> {
-  const parameters = { numRuns: numRuns * Number(FUZZ_SCALE), seed: Number(FUZZ_SEED) };
+/** Checks a property, with so many runs times FUZZ_SCALE, the examples first. */
+export async function fuzz<T>(
+  property: fc.IAsyncProperty<T>,
+  numRuns: number,
+  examples: T[] = [],
+): Promise<void> {
+  const parameters = { numRuns: numRuns * Number(FUZZ_SCALE), seed: Number(FUZZ_SEED), examples };
   const details = await fc.check(property, parameters);
   if (!details.failed) return;
   const { errorInstance, counterexample, numRuns: run, numShrinks } = details;
@@ -38,6 +43,8 @@ export async function fuzz<T>(property: fc.IAsyncProperty<T>, numRuns: number): 
 
 /** Drives the operations of this part; every answer is compared with the document by the app itself. */
 export async function fuzzOperations(t: Test, part: string): Promise<void> {
+  // A quarter of a minute for each file on two idle cores; busy ones are no failure
+  t.setTimeout(600_000);
   const world = await FuzzWorld.start(t);
   const rules = documentedRules(await loadPasswordPolicy(world.gatehouse.config));
   const operations = fuzzedOperations.filter((operation) => partOf(operation) === part);
@@ -95,6 +102,7 @@ async function sendFaulty(t: Test, world: FuzzWorld, operation: FuzzedOperation)
       refusedWith(await world.send({ ...inOrder, ...change, headers }), code, field);
     }),
     runs.faulty,
+    operation.takes === 'json' ? boundaryFaults(operation, body).map((fault): [Fault] => [fault]) : [],
   );
   t.strictSame(await world.stored(), before, 'nothing was written');
 }
