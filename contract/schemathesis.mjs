@@ -92,6 +92,8 @@ async function fuzz(folder, args) {
   const client = { id: 'fuzzer', secret: randomBytes(20).toString('hex') };
   const hash = createHash('sha256').update(client.secret).digest('hex');
   const service = await startService({ env: { INTROSPECTION_CLIENTS: `${client.id}:${hash}` } });
+  // Until it serves, /readyz is asked, and rightly says 503
+  const startup = service.log().length;
   const long = args.includes('--long');
   const others = args.filter((arg) => arg !== '--long');
   try {
@@ -116,7 +118,7 @@ async function fuzz(folder, args) {
         GATEHOUSE_CLIENT_SECRET: client.secret,
       },
     });
-    const isSound = report(tally(service.log()));
+    const isSound = report(tally(service.log().slice(startup)));
     // With a choice of operations, others are not met
     return status === 0 && (isSound || others.length > 0);
   } finally {

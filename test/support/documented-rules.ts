@@ -35,6 +35,7 @@ export function documentedRules(policy: PasswordPolicy): DocumentedRule[] {
     {
       words: /no common password, not blank, not your email or name/,
       holdsFor: ({ body: { properties = {} } }) => 'password' in properties && 'name' in properties,
+      // By the policy's own function: what that is to refuse, policy.test.ts knows
       isBrokenBy: ({ password, email, name = '' }) =>
         checkPassword(preparePassword(String(password)), { email: String(email), name: String(name) }, policy)
           .length > 0,
