@@ -14,7 +14,8 @@ const head: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     title: 'Gatehouse',
     version,
     description:
-      'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`.',
+      'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`. ' +
+      'JSON is sent in UTF-8, without a member given twice, and no text holds U+0000 or a lone surrogate.',
     contact: { name: 'Whoever runs this instance' },
     license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
   },

@@ -25,6 +25,7 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
           ...refusalsWithBody(
             {
               MALFORMED_JSON: 'A body was sent, and it is not valid JSON in UTF-8',
+              BODY_TOO_LARGE: 'The body exceeds 80 KiB',
               AUTHENTICATION_REQUIRED: 'Neither a refresh token nor an access token was sent',
               ACCESS_TOKEN_INVALID:
                 'What was sent in the Authorization header is no access token of this service, or no longer one; send the refresh token',

@@ -27,7 +27,16 @@ const unchanged = emptyResponse({
 
 /** What others need to verify tokens and to find their way, at the places that RFC 8615 sets aside. */
 const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (app, { keys, issuer }) => {
-  await app.register(etag);
+  // It knows no statuses: an error would get a tag as well, and become a 304 when it is asked for again
+  await app.register(etag, { replyWith304: false });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.statusCode !== 200) reply.removeHeader('etag');
+    else if (isNamed(request.headers['if-none-match'], String(reply.getHeader('etag')))) {
+      reply.code(304);
+      return done(null, '');
+    }
+    done(null, payload);
+  });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('cache-control', `public, max-age=${maxAgeSeconds}`);
     done();
@@ -80,6 +89,12 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (app,
     },
   );
 };
+
+/** Whether If-None-Match names this tag, by weak comparison (RFC 9110 §13.1.2). */
+function isNamed(condition: string | undefined, tag: string): boolean {
+  const tags = (condition ?? '').split(',').map((each) => each.trim().replace(/^W\//, ''));
+  return tags.includes(tag) || tags.includes('*');
+}
 
 const clientAuthentication = ['client_secret_basic', 'client_secret_post'];
 

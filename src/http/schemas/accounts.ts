@@ -43,7 +43,8 @@ export const maxPasswordLength = 1024;
 const email = Type.String({
   format: 'email',
   maxLength: 254,
-  description: 'Compared without regard to case',
+  description:
+    'Compared without regard to case; at most 254 bytes of UTF-8, with no quoted part and a domain of two labels or more',
 });
 export type PasswordLengths = Pick<Config, 'PASSWORD_MIN_LENGTH' | 'PASSWORD_MAX_LENGTH'>;
 
@@ -52,7 +53,7 @@ const newPassword = ({ PASSWORD_MIN_LENGTH: min, PASSWORD_MAX_LENGTH: max }: Pas
     minLength: min,
     // The policy counts normalised text, which may be shorter than what was sent
     maxLength: maxPasswordLength,
-    description: `${min} to ${max} characters of any kind but control characters; no common password, not your email or name`,
+    description: `${min} to ${max} characters of any kind but control characters; no common password, not blank, not your email or name`,
   });
 // No `default`, which generators read in two ways: some make the field one that must be given
 const about = Type.Optional(
