@@ -75,7 +75,9 @@ export function createGatehouse(options: GatehouseOptions): Gatehouse {
   return {
     api,
     register: (body, init) => answerOf(api.POST('/api/v1/register-user', { body, ...init })),
-    async login(body, init) {
+    async login({ email, password }, init) {
+      // An object that holds more, such as a whole user, would be refused
+      const body = { email, password };
       const pair = await answerOf(api.POST('/api/v1/auth/login', { body, ...init }));
       if (!isTokenPair(pair)) throw new GatehouseNetworkError('not an answer of the service');
       await session.start(pair, Date.now());
