@@ -8,7 +8,12 @@ const document = JSON.parse(readFileSync(source, 'utf8'));
 const at = (name) => new URL(`../src/${name}`, import.meta.url);
 const note = '// Generated from openapi.json by `npm run generate`\n';
 
-const types = await openapiTS(source, { rootTypes: true, rootTypesNoSchemaPrefix: true });
+const types = await openapiTS(source, {
+  rootTypes: true,
+  rootTypesNoSchemaPrefix: true,
+  // A field of a request that has a default may be left out
+  defaultNonNullable: false,
+});
 writeFileSync(at('schema.ts'), `${note}${astToString(types)}`);
 
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>

@@ -396,17 +396,17 @@ export interface components {
              * @description Empty when absent
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * @description Empty when absent
              * @default
              */
-            location: string;
+            location?: string;
             /**
              * @description Free text
              * @default null
              */
-            about: string | null;
+            about?: string | null;
         };
         Credentials: {
             /** @description Compared without regard to case */
@@ -533,7 +533,7 @@ export interface components {
              * @description Free text
              * @default null
              */
-            about: string | null;
+            about?: string | null;
             /** @description 8 to 128 characters of any kind but control characters; no common password, not your email or name */
             password: string;
         };

@@ -19,14 +19,11 @@ const busy = (retryAfter) => refusal(503, 'PASSWORD_HASHING_BUSY', { 'retry-afte
 
 /** Milliseconds between the first and the second attempt of each x-request-id. */
 function gaps(requests) {
-  return [...(Map.groupBy?.(requests, ({ id }) => id).values() ?? groups(requests))].map(
-    ([a, b]) => b.at - a.at,
-  );
-}
-
-function groups(requests) {
   const ids = [...new Set(requests.map(({ id }) => id))];
-  return ids.map((id) => requests.filter((request) => request.id === id));
+  return ids.map((id) => {
+    const [first, second] = requests.filter((request) => request.id === id);
+    return second.at - first.at;
+  });
 }
 
 test('Retry-After is honoured by each of many clients, and none comes back with the others', async (t) => {

@@ -28,7 +28,7 @@ export async function startProxy({ origins, fault = () => {}, lifeSeconds, annou
     seen.push(entry);
     const { delayMs = 0, delayAnswerMs = 0, loseRequest, loseAnswer, cutAnswer, answer } = fault(entry) ?? {};
     await sleep(delayMs);
-    if (loseRequest) return request.destroy();
+    if (loseRequest) return request.socket.destroy();
     if (answer) {
       entry.status = answer.status;
       return response.writeHead(answer.status, answer.headers).end(answer.body);
@@ -43,12 +43,12 @@ export async function startProxy({ origins, fault = () => {}, lifeSeconds, annou
     });
     entry.status = real.status;
     await sleep(delayAnswerMs);
-    if (loseAnswer) return request.destroy();
+    if (loseAnswer) return request.socket.destroy();
     const content = announce(real);
     const length = { 'content-length': String(content.length) };
     response.writeHead(real.status, { ...real.headers, ...(real.status !== 204 && length) });
     if (!cutAnswer) return response.end(content);
-    response.write(content.subarray(0, content.length / 2), () => request.destroy());
+    response.write(content.subarray(0, content.length / 2), () => request.socket.destroy());
   }
 
   /** A token past its life goes on with another signature, so that it is the service that refuses it. */
@@ -70,7 +70,7 @@ export async function startProxy({ origins, fault = () => {}, lifeSeconds, annou
 
   const server = createServer((request, response) => {
     // A client that goes away is one of the faults
-    handle(request, response).catch(() => request.destroy());
+    handle(request, response).catch(() => request.socket.destroy());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
