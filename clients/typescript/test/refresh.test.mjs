@@ -41,13 +41,15 @@ test('a hundred requests with an expired access token refresh once, and all succ
 });
 
 test('so with one that the service does not accept, and with one that is due', async (t) => {
-  for (const age of [spoilAccessToken, makeDue]) {
-    const proxy = await service.proxy(t);
-    const store = memoryStore();
-    const { client } = await service.loggedIn({ baseUrl: proxy.origin, store });
-    await age(store);
-    await hundred(() => client.me());
-    assert.equal(proxy.seen(refreshPath).length, 1, age.name);
+  for (const makeStore of [memoryStore, withoutLock]) {
+    for (const age of [spoilAccessToken, makeDue]) {
+      const proxy = await service.proxy(t);
+      const store = makeStore();
+      const { client } = await service.loggedIn({ baseUrl: proxy.origin, store });
+      await age(store);
+      await hundred(() => client.me());
+      assert.equal(proxy.seen(refreshPath).length, 1, `${makeStore.name}, ${age.name}`);
+    }
   }
 });
 
