@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { before, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { serviceForTests } from './support/service.mjs';
@@ -20,13 +20,11 @@ before(async () => {
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: root,
   });
-  const packed = JSON.parse(stdout);
-  // npm 12 names them by package
-  const { filename, files } = Array.isArray(packed) ? packed[0] : Object.values(packed)[0];
+  const [{ filename, files }] = JSON.parse(stdout);
   tarball = { file: path.join(folder, filename), files: files.map((file) => file.path) };
 });
 
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true }));
 
 test('the package holds what it needs and no more', () => {
   const other = tarball.files.filter((file) => !/^dist\/[a-z-]+\.(js|d\.ts)$/.test(file));

@@ -11,11 +11,15 @@ import { serviceForTests } from './support/service.mjs';
 const run = promisify(execFile);
 const service = serviceForTests();
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
-const examples = [...readme.matchAll(/```ts( browser)?\n([\s\S]*?)```/g)].map(([, browser, source]) => ({
-  source,
-  inBrowser: browser !== undefined,
-}));
+const examples = examplesOf('README.md');
+
+function examplesOf(readme) {
+  const text = readFileSync(path.join(root, readme), 'utf8');
+  return [...text.matchAll(/```ts( browser)?\n([\s\S]*?)```/g)].map(([, browser, source]) => ({
+    source,
+    inBrowser: browser !== undefined,
+  }));
+}
 
 /** A folder in which the package is found by its name. */
 function folderWithPackage(t) {
@@ -29,9 +33,10 @@ function folderWithPackage(t) {
 }
 
 test('the examples are sound TypeScript', async (t) => {
-  assert.equal(examples.length, 3);
+  const all = [...examples, ...examplesOf('../../README.md')];
+  assert.equal(all.length, 4);
   const folder = folderWithPackage(t);
-  const files = examples.map(({ source }, index) => {
+  const files = all.map(({ source }, index) => {
     writeFileSync(path.join(folder, `example-${index}.ts`), source);
     return `example-${index}.ts`;
   });
