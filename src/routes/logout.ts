@@ -15,8 +15,8 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
         tags: ['sessions'],
         summary: 'End one session',
         description:
-          'Anyone who holds a token of the session may call this: send its refresh token, or leave the body out and send its access ' +
-          'token. With a refresh token in the body, the Authorization header is not looked at. Repeating it does no harm: ' +
+          'Anyone who holds a token of the session may call this: send its refresh token, or leave the body out, or send null ' +
+          'for it, and send its access token. With a refresh token in the body, the Authorization header is not looked at. Repeating it does no harm: ' +
           'a session that has ended already is answered in the same way.',
         security: [{ accessToken: [] }, {}],
         body: logoutBody,

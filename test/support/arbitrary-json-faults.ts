@@ -134,7 +134,10 @@ export function ofJson(operation: FuzzedOperation, body: Body): Faults[] {
     }),
     fc
       .jsonValue({ maxDepth: 3 })
-      .filter((value) => typeof value !== 'object' || value === null || Array.isArray(value))
+      // For a body that may be left out, null says that it was
+      .filter((value) =>
+        value === null ? operation.bodyRequired : typeof value !== 'object' || Array.isArray(value),
+      )
       .map((value) => answered('VALIDATION_ERROR', 'no object', JSON.stringify(value), 'body')),
     fc.constant(answered('VALIDATION_ERROR', 'deep nesting', deep)),
     fc
