@@ -5,7 +5,6 @@ import { type Config, tokenKeys } from './config/config.ts';
 import { listOf } from './config/schema.ts';
 import authenticate, { requireAccessToken } from './http/authenticate.ts';
 import { requireClient } from './http/authenticate-client.ts';
-import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
 import forms from './http/forms.ts';
 import health, { type Lifecycle } from './http/health.ts';
@@ -61,8 +60,11 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(iJson);
 
   await app.register(schemas, config);
-  await app.register(openapi);
-  await app.register(docs);
+  // What a person is sent to read: without the pages that is the contract, which clients need in any case
+  const documentation = config.DOCS ? '/docs' : '/openapi.json';
+  await app.register(openapi, { documentation });
+  // Not even loaded when off
+  if (config.DOCS) await app.register(import('./http/docs.ts'));
 
   await app.register(postgres, config);
   const keys = tokenKeys(config);
@@ -82,7 +84,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.addHook('onListen', () => pruner.start());
   app.addHook('preClose', () => pruner.stop());
 
-  await app.register(wellKnownRoutes, { keys: keys.access, issuer });
+  await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });
 
   const domain = {
     ...deps,
