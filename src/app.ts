@@ -5,6 +5,7 @@ import { type Config, tokenKeys } from './config/config.ts';
 import { listOf } from './config/schema.ts';
 import authenticate, { requireAccessToken } from './http/authenticate.ts';
 import { requireClient } from './http/authenticate-client.ts';
+import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
 import forms from './http/forms.ts';
 import health, { type Lifecycle } from './http/health.ts';
@@ -63,8 +64,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   // What a person is sent to read: without the pages that is the contract, which clients need in any case
   const documentation = config.DOCS ? '/docs' : '/openapi.json';
   await app.register(openapi, { documentation });
-  // Not even loaded when off
-  if (config.DOCS) await app.register(import('./http/docs.ts'));
+  if (config.DOCS) await app.register(docs);
 
   await app.register(postgres, config);
   const keys = tokenKeys(config);
