@@ -40,6 +40,7 @@ const swaggerUiOptions = {
 const swaggerUiStyle = `body { background: #fff; }
 .swagger-ui .info { margin: 32px 0; }
 .swagger-ui .scheme-container { padding: 16px 0; box-shadow: none; border-bottom: 1px solid #e0e0e0; }
+.swagger-ui .response-col_links { display: none; }
 @media (max-width: 640px) {
   .swagger-ui .opblock .opblock-summary .opblock-summary-operation-id { display: none; }
 }

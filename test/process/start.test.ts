@@ -24,46 +24,43 @@ t.test('production without its settings names every problem once, and exits 1', 
   );
 });
 
-t.test(
-  'production serves, logs JSON, has no docs pages, and never loads the embedded Postgres',
-  async (t) => {
-    const { url } = await createDatabase(t);
-    const port = await freePort();
-    const folder = emptyFolder(t);
-    // A loader hook that records every module the process loads
-    const hooks = join(folder, 'hooks.mjs');
-    writeFileSync(
-      hooks,
-      `import { appendFileSync } from 'node:fs';
+t.test('production serves, logs JSON, and never loads the embedded Postgres', async (t) => {
+  const { url } = await createDatabase(t);
+  const port = await freePort();
+  const folder = emptyFolder(t);
+  // A loader hook that records every module the process loads
+  const hooks = join(folder, 'hooks.mjs');
+  writeFileSync(
+    hooks,
+    `import { appendFileSync } from 'node:fs';
      export async function load(url, context, next) {
        appendFileSync(${JSON.stringify(join(folder, 'loaded.txt'))}, url + '\\n');
        return next(url, context);
      }`,
-    );
-    const register = `import { register } from 'node:module'; register(${JSON.stringify(pathToFileURL(hooks).href)});`;
-    const gatehouse = run(t, 'server.js', {
-      env: production(url, port),
-      nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(register)}`],
-    });
-    const origin = await ready(gatehouse, port);
-    const person = newPerson();
-    t.equal((await post(origin, '/api/v1/register-user', person)).status, 201);
-    t.equal((await fetchChecked(`${origin}/docs`)).status, 404);
-    t.equal((await fetchChecked(`${origin}/openapi.json`)).status, 200);
-    gatehouse.child.kill('SIGTERM');
-    t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+  );
+  const register = `import { register } from 'node:module'; register(${JSON.stringify(pathToFileURL(hooks).href)});`;
+  const gatehouse = run(t, 'server.js', {
+    env: production(url, port),
+    nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(register)}`],
+  });
+  const origin = await ready(gatehouse, port);
+  const person = newPerson();
+  t.equal((await post(origin, '/api/v1/register-user', person)).status, 201);
+  t.equal((await fetchChecked(`${origin}/docs`)).status, 404);
+  t.equal((await fetchChecked(`${origin}/openapi.json`)).status, 200);
+  gatehouse.child.kill('SIGTERM');
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
 
-    const { readFileSync } = await import('node:fs');
-    const loaded = readFileSync(join(folder, 'loaded.txt'), 'utf8');
-    t.match(loaded, pathToFileURL(join(dist, 'app.js')).href, 'the hook sees our modules');
-    t.notMatch(loaded, /embedded/);
-    t.equal(gatehouse.stderr(), '');
-    t.match(
-      gatehouse.logLines().find(({ msg }) => msg === 'request'),
-      { level: 30, method: 'GET', status: 200 },
-    );
-  },
-);
+  const { readFileSync } = await import('node:fs');
+  const loaded = readFileSync(join(folder, 'loaded.txt'), 'utf8');
+  t.match(loaded, pathToFileURL(join(dist, 'app.js')).href, 'the hook sees our modules');
+  t.notMatch(loaded, /embedded/);
+  t.equal(gatehouse.stderr(), '');
+  t.match(
+    gatehouse.logLines().find(({ msg }) => msg === 'request'),
+    { level: 30, method: 'GET', status: 200 },
+  );
+});
 
 t.test('development tells where to read on, by what is served', async (t) => {
   const { url } = await createDatabase(t);
