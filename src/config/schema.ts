@@ -159,6 +159,12 @@ export const settingsSchema = Type.Object({
     description:
       'Who may introspect and revoke tokens: id:hash pairs, separated by commas; the hash is the SHA-256 of the secret in hex',
   }),
+  DOCS: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether to serve /docs and /redoc: true or false; true in development, false in production',
+    }),
+  ),
   SHUTDOWN_DELAY_MS: Type.Optional(
     Type.Integer({
       minimum: 0,
