@@ -211,7 +211,7 @@ export interface paths {
         put?: never;
         /**
          * End one session
-         * @description Anyone who holds a token of the session may call this: send its refresh token, or leave the body out and send its access token. With a refresh token in the body, the Authorization header is not looked at. Repeating it does no harm: a session that has ended already is answered in the same way.
+         * @description Anyone who holds a token of the session may call this: send its refresh token, or leave the body out, or send null for it, and send its access token. With a refresh token in the body, the Authorization header is not looked at. Repeating it does no harm: a session that has ended already is answered in the same way.
          */
         post: operations["logout"];
         delete?: never;
@@ -387,25 +387,16 @@ export interface components {
         CreateUserRequest: {
             /**
              * Format: email
-             * @description Compared without regard to case
+             * @description Compared without regard to case; at most 254 bytes of UTF-8, with no quoted part and a domain of two labels or more
              */
             email: string;
-            /** @description 8 to 128 characters of any kind but control characters; no common password, not your email or name */
+            /** @description 8 to 128 characters of any kind but control characters; no common password, not blank, not your email or name */
             password: string;
-            /**
-             * @description Empty when absent
-             * @default
-             */
+            /** @description Empty when absent */
             name?: string;
-            /**
-             * @description Empty when absent
-             * @default
-             */
+            /** @description Empty when absent */
             location?: string;
-            /**
-             * @description Free text
-             * @default null
-             */
+            /** @description Free text; null when absent */
             about?: string | null;
         };
         Credentials: {
@@ -440,7 +431,7 @@ export interface components {
             status: "ok";
         };
         IntrospectionRequest: {
-            /** @description An access token or a refresh token */
+            /** @description An access token or a refresh token. One that is empty counts as missing */
             token: string;
             /** @description `refresh_token` to ask about refresh tokens as well; else ignored */
             token_type_hint?: string;
@@ -524,21 +515,18 @@ export interface components {
             name: string;
             /**
              * Format: email
-             * @description Compared without regard to case
+             * @description Compared without regard to case; at most 254 bytes of UTF-8, with no quoted part and a domain of two labels or more
              */
             email: string;
             /** @description Where the user is */
             location: string;
-            /**
-             * @description Free text
-             * @default null
-             */
+            /** @description Free text; null when absent */
             about?: string | null;
-            /** @description 8 to 128 characters of any kind but control characters; no common password, not your email or name */
+            /** @description 8 to 128 characters of any kind but control characters; no common password, not blank, not your email or name */
             password: string;
         };
         RevocationRequest: {
-            /** @description An access token or a refresh token */
+            /** @description An access token or a refresh token. One that is empty counts as missing */
             token: string;
             /** @description Ignored: a token is recognised without it */
             token_type_hint?: string;
@@ -1916,7 +1904,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `BODY_TOO_LARGE`: The body exceeds 16 KiB. */
+            /** @description `BODY_TOO_LARGE`: The body exceeds 80 KiB. */
             413: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2073,7 +2061,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `BODY_TOO_LARGE`: The body exceeds 16 KiB. */
+            /** @description `BODY_TOO_LARGE`: The body exceeds 80 KiB. */
             413: {
                 headers: {
                     /** @description Names this request in the log */
