@@ -80,10 +80,13 @@ async function runTap(url) {
   return code ?? 1;
 }
 
+// What the contract fuzzers say of their requests, with the seed
+const isFigure = /^\s*# fuzzed /;
+
 async function condense(tap) {
   let diagnosis = false;
   for await (const line of createInterface({ input: tap })) {
-    if (/^(not )?ok/.test(line) || /^\s*not ok/.test(line)) console.log(line);
+    if (/^(not )?ok/.test(line) || /^\s*not ok/.test(line) || isFigure.test(line)) console.log(line);
     else if (/^\s*---$/.test(line)) diagnosis = true;
     if (diagnosis) console.log(line);
     if (/^\s*\.\.\.$/.test(line)) diagnosis = false;

@@ -63,8 +63,10 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(deadline, config);
 
   await app.register(schemas, config);
-  await app.register(openapi);
-  await app.register(docs);
+  // What a person is sent to read: without the pages that is the contract, which clients need in any case
+  const documentation = config.DOCS ? '/docs' : '/openapi.json';
+  await app.register(openapi, { documentation });
+  if (config.DOCS) await app.register(docs);
 
   await app.register(postgres, config);
   const keys = tokenKeys(config);
@@ -85,7 +87,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.addHook('onListen', () => pruner.start());
   app.addHook('preClose', () => pruner.stop());
 
-  await app.register(wellKnownRoutes, { keys: keys.access, issuer });
+  await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });
 
   const domain = {
     ...deps,

@@ -77,14 +77,15 @@ function parseSecrets(text: string, path: string): { SECRET_KEY: string; REFRESH
 }
 
 /** What a person needs after the first start. */
-export function welcome({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>): string {
+export function welcome({ HOST, PORT, DOCS }: Pick<Config, 'HOST' | 'PORT' | 'DOCS'>): string {
   const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
   const origin = `http://${isIP(host) === 6 ? `[${host}]` : host}:${PORT}`;
+  const docs = DOCS ? `${origin}/docs  or  ${origin}/redoc` : `${origin}/openapi.json`;
   const body = '{"name":"Ada","email":"ada@example.com","location":"London","password":"analytical engine"}';
   return `
 Gatehouse is ready at ${origin}
 
-  Read the docs   ${origin}/docs  or  ${origin}/redoc
+  Read the docs   ${docs}
   Try             curl ${origin}/api/v1/register-user -H 'content-type: application/json' -d '${body}'
   Stop            Ctrl-C
 

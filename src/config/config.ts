@@ -20,7 +20,8 @@ import { listOf, type Settings, settingsSchema } from './schema.ts';
 
 /** The complete configuration: every setting the service needs, defaults that depend on the environment included. */
 export type Config = Readonly<
-  Settings & Required<Pick<Settings, 'HOST' | 'DATABASE_URL' | 'REFRESH_TOKEN_SECRET' | 'SHUTDOWN_DELAY_MS'>>
+  Settings &
+    Required<Pick<Settings, 'HOST' | 'DATABASE_URL' | 'REFRESH_TOKEN_SECRET' | 'DOCS' | 'SHUTDOWN_DELAY_MS'>>
 >;
 
 const rules = [
@@ -83,6 +84,7 @@ export function completeConfig(
     ...settings,
     ...found,
     HOST: settings.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    DOCS: settings.DOCS ?? !production,
     SHUTDOWN_DELAY_MS: shutdownDelayMs(settings),
   });
 }
@@ -167,6 +169,7 @@ function without(variables: NodeJS.Dict<string>, names: string[]): NodeJS.Dict<s
 
 function describe(name: string, message: string | undefined, params: SchemaError['params']): string {
   if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
+  if (message === 'must be boolean') return `${name} must be true or false`;
   if (/^DATABASE_\w*URL$/.test(name)) return `${name} must start with postgres:// or postgresql://`;
   return `${name} ${message}`;
 }

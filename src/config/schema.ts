@@ -171,6 +171,12 @@ export const settingsSchema = Type.Object({
     description:
       'Who may introspect and revoke tokens: id:hash pairs, separated by commas; the hash is the SHA-256 of the secret in hex',
   }),
+  DOCS: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether to serve /docs and /redoc: true or false; true in development, false in production',
+    }),
+  ),
   REQUEST_DEADLINE_MS: Type.Integer({
     minimum: 1000,
     maximum: 120_000,

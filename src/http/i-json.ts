@@ -1,5 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyRequest,
+  preParsingHookHandler,
+  preValidationHookHandler,
+} from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type FieldError } from '../errors.ts';
 import { refuseContentCoding } from './content-coding.ts';
@@ -26,18 +31,27 @@ export default fp(
       { parseAs: 'buffer' },
       async (request: FastifyRequest, body: Buffer) => {
         refuseContentCoding(request.headers);
-        // Many clients name a content type whether or not they have content
+        // Sent in chunks, of which there was none
         if (body.length === 0 && request.routeOptions.config.bodyOptional) return undefined;
         return parseIJson(body);
       },
     );
     app.addHook('onRoute', (route) => {
       if (!route.config?.bodyOptional) return;
+      route.preParsing = [typeOfNothing, route.preParsing ?? []].flat();
       route.preValidation = [route.preValidation ?? [], emptyWhenAbsent].flat();
     });
   },
   { name: 'i-json' },
 );
+
+// Many clients name a content type whether or not they have content: axios that of forms. Where there is none, it says
+// nothing (RFC 9110 §8.3); none of the two headers, or a length of 0, is how that is known (RFC 9112 §6.3).
+const typeOfNothing: preParsingHookHandler = ({ headers }, _reply, payload, done) => {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  if (Number(length) === 0 && coding === undefined) delete headers['content-type'];
+  done(null, payload);
+};
 
 const emptyWhenAbsent: preValidationHookHandler = (request, _reply, done) => {
   if (request.body === undefined) request.body = {};

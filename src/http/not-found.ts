@@ -20,6 +20,7 @@ export default fp(
       methodsByUrl.set(url, methods);
     });
 
+    const pathOf = (url: string) => url.split('?')[0] ?? '';
     const paths = createRouter({ maxParamLength });
     let answered: HTTPMethod[] = [];
     app.addHook('onReady', async () => {
@@ -30,17 +31,22 @@ export default fp(
       }
     });
 
+    /** OpenAPI 3.0.3 §4.7.8.2: /auth/user/create is no id of /auth/user/:user_id, whatever the method. */
+    function isShadowed({ routeOptions, url }: FastifyRequest): boolean {
+      return (routeOptions.url?.includes(':') ?? false) && methodsByUrl.has(pathOf(url));
+    }
+
     function refusal({ originalUrl, url, method }: FastifyRequest): ApiError {
       if (!isReadable(originalUrl)) return new ApiError('MALFORMED_REQUEST', { cause: 'percent-encoding' });
-      const [path = ''] = url.split('?');
-      // Each on its own: /auth/user/create takes a POST, and as an id of /auth/user/:user_id a GET
-      const allow = answered.filter((each) => paths.find(each, path) !== null);
+      const path = pathOf(url);
+      const concrete = methodsByUrl.get(path);
+      const allow = answered.filter((each) => concrete?.has(each) ?? paths.find(each, path) !== null);
       if (allow.length === 0 || allow.some((each) => each === method)) return new ApiError('NOT_FOUND');
       return new ApiError('METHOD_NOT_ALLOWED', { allow });
     }
 
     app.addHook('onRequest', (request, _reply, done) => {
-      if (request.is404) throw refusal(request);
+      if (request.is404 || isShadowed(request)) throw refusal(request);
       done();
     });
     // Reached when a plugin declines a request it was routed: a static file that is not there, an OPTIONS that is no preflight

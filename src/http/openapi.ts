@@ -14,7 +14,8 @@ const head: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     title: 'Gatehouse',
     version,
     description:
-      'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`.',
+      'User registration and authentication. Every error is `{ "detail", "error_code" }`; act on `error_code`. ' +
+      'JSON is sent in UTF-8, without a member given twice, and no text holds U+0000 or a lone surrogate.',
     contact: { name: 'Whoever runs this instance' },
     license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
   },
@@ -44,9 +45,14 @@ const head: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   },
 };
 
+export interface OpenapiOptions {
+  /** The path to which `GET /` leads. */
+  documentation: string;
+}
+
 /** The OpenAPI document, made from the schemas of the routes that are registered after this. */
-export default fp(
-  async (app: FastifyInstance) => {
+export default fp<OpenapiOptions>(
+  async (app: FastifyInstance, { documentation }) => {
     const notes: NotesByOperation = new Map();
     app.addHook('onRoute', (route) => takeNotes(notes, route));
 
@@ -68,6 +74,8 @@ export default fp(
         buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `Schema${i}`),
       },
     });
+
+    app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(documentation));
 
     let json: string | undefined;
     const asJson = () => {

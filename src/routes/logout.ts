@@ -15,8 +15,8 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
         tags: ['sessions'],
         summary: 'End one session',
         description:
-          'Anyone who holds a token of the session may call this: send its refresh token, or leave the body out and send its access ' +
-          'token. With a refresh token in the body, the Authorization header is not looked at. Repeating it does no harm: ' +
+          'Anyone who holds a token of the session may call this: send its refresh token, or leave the body out, or send null ' +
+          'for it, and send its access token. With a refresh token in the body, the Authorization header is not looked at. Repeating it does no harm: ' +
           'a session that has ended already is answered in the same way.',
         security: [{ accessToken: [] }, {}],
         body: logoutBody,
@@ -25,6 +25,7 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
           ...refusalsWithBody(
             {
               MALFORMED_JSON: 'A body was sent, and it is not valid JSON in UTF-8',
+              BODY_TOO_LARGE: 'The body exceeds 80 KiB',
               AUTHENTICATION_REQUIRED: 'Neither a refresh token nor an access token was sent',
               ACCESS_TOKEN_INVALID:
                 'What was sent in the Authorization header is no access token of this service, or no longer one; send the refresh token',
@@ -42,6 +43,10 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
         },
       },
       config: { bodyOptional: true },
+      // A client that openapi-generator made for Go, Java or Rust sends null for a body that was left out
+      preValidation: async (request) => {
+        request.body ??= {};
+      },
     },
     async (request, reply) => {
       const { refresh_token: refreshToken } = request.body;

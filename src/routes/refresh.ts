@@ -20,6 +20,7 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
           200: tokenPairResponse({ description: 'The next tokens of the session' }),
           ...refusalsWithBody(
             {
+              BODY_TOO_LARGE: 'The body exceeds 80 KiB',
               REFRESH_TOKEN_INVALID:
                 'What was sent is no refresh token of this service; the user has to log in again',
               REFRESH_TOKEN_EXPIRED:

@@ -10,6 +10,8 @@ import type { KeySet } from '../keys/key.ts';
 export interface WellKnownOptions {
   keys: KeySet;
   issuer: string;
+  /** The path of what people read. */
+  documentation: string;
 }
 
 // Short, because a key that is about to sign has to be known before it does: see "Rotating keys" in the README
@@ -26,8 +28,18 @@ const unchanged = emptyResponse({
 });
 
 /** What others need to verify tokens and to find their way, at the places that RFC 8615 sets aside. */
-const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (app, { keys, issuer }) => {
-  await app.register(etag);
+const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (app, options) => {
+  const { keys, issuer } = options;
+  // It knows no statuses: an error would get a tag as well, and become a 304 when it is asked for again
+  await app.register(etag, { replyWith304: false });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.statusCode !== 200) reply.removeHeader('etag');
+    else if (isNamed(request.headers['if-none-match'], String(reply.getHeader('etag')))) {
+      reply.code(304);
+      return done(null, '');
+    }
+    done(null, payload);
+  });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('cache-control', `public, max-age=${maxAgeSeconds}`);
     done();
@@ -73,18 +85,24 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (app,
     },
     async (request, reply) => {
       const origin = originOf(issuer);
-      if (origin !== undefined) return serverMetadata(issuer, origin);
+      if (origin !== undefined) return serverMetadata(options, origin);
       // Whoever asked chose the name: no shared cache may give it to others
       reply.header('cache-control', `private, max-age=${maxAgeSeconds}`).header('vary', 'host');
-      return serverMetadata(issuer, requestedOrigin(request));
+      return serverMetadata(options, requestedOrigin(request));
     },
   );
 };
 
+/** Whether If-None-Match names this tag, by weak comparison (RFC 9110 §13.1.2). */
+function isNamed(condition: string | undefined, tag: string): boolean {
+  const tags = (condition ?? '').split(',').map((each) => each.trim().replace(/^W\//, ''));
+  return tags.includes(tag) || tags.includes('*');
+}
+
 const clientAuthentication = ['client_secret_basic', 'client_secret_post'];
 
 /** RFC 8414 §2, as far as it applies to a service without OAuth grants. */
-function serverMetadata(issuer: string, origin: string) {
+function serverMetadata({ issuer, documentation }: WellKnownOptions, origin: string) {
   return {
     issuer,
     jwks_uri: `${origin}/.well-known/jwks.json`,
@@ -92,7 +110,7 @@ function serverMetadata(issuer: string, origin: string) {
     introspection_endpoint_auth_methods_supported: clientAuthentication,
     revocation_endpoint: `${origin}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: clientAuthentication,
-    service_documentation: `${origin}/docs`,
+    service_documentation: `${origin}${documentation}`,
     // Both have defaults that would not be true (§2)
     response_types_supported: [],
     grant_types_supported: [],

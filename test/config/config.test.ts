@@ -50,10 +50,11 @@ t.test('with nothing set', async (t) => {
   t.strictSame({ ...read({}) }, defaults);
   const found = { DATABASE_URL: 'postgres://found', SECRET_KEY: secret, REFRESH_TOKEN_SECRET: other };
   const config = completeConfig(read({}), found);
-  t.strictSame({ ...config }, { ...defaults, ...found, HOST: '127.0.0.1', SHUTDOWN_DELAY_MS: 0 });
+  t.strictSame({ ...config }, { ...defaults, ...found, HOST: '127.0.0.1', DOCS: true, SHUTDOWN_DELAY_MS: 0 });
   t.ok(Object.isFrozen(config));
   const inProduction = completeConfig(read(production), found);
   t.equal(inProduction.HOST, '0.0.0.0');
+  t.equal(inProduction.DOCS, false);
   t.equal(inProduction.SHUTDOWN_DELAY_MS, 5000);
   t.equal(shutdownDelayMs(read({ ...production, SHUTDOWN_DELAY_MS: '0' })), 0);
 });
@@ -122,6 +123,10 @@ t.test('choices', async (t) => {
       t.match(problemsOf({ [name]: bad }), [new RegExp(`^${name} must be one of .*${values.join(', ')}`)]);
     }
   }
+  t.equal(read({ DOCS: 'true' }).DOCS, true);
+  t.equal(read({ DOCS: 'false' }).DOCS, false);
+  for (const bad of ['1', 'on', 'TRUE', ' true', 'null'])
+    t.strictSame(problemsOf({ DOCS: bad }), ['DOCS must be true or false']);
   t.match(problemsOf({ DATABASE_URL: 'mysql://h/d' }), [
     'DATABASE_URL must start with postgres:// or postgresql://',
   ]);

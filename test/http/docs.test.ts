@@ -53,12 +53,28 @@ t.test('the readers’ pages', async (t) => {
         t.equal(asset.statusCode, 200, reference);
         t.match(
           asset.headers['content-type'],
-          /^(text\/css|text\/javascript|application\/javascript|image\/png)/,
+          /^(text\/css|text\/javascript|application\/javascript|image\/(png|svg\+xml))/,
         );
         if (reference.endsWith('.css')) t.notMatch(asset.body, /@import|url\(\s*['"]?(https?:|\/\/)/);
       }
     });
   }
+
+  t.test('on plain HTTP they have no header that browsers complain of there', async (t) => {
+    const forSecurePages = ['cross-origin-opener-policy', 'origin-agent-cluster'];
+    const proxied = await startApp(t, { env: { TRUST_PROXY: '127.0.0.1' } });
+    for (const url of ['/docs', '/docs/', '/redoc', '/redoc/start.js']) {
+      const plain = await app.inject({ url });
+      const behindTls = await proxied.app.inject({ url, headers: { 'x-forwarded-proto': 'https' } });
+      const claimed = await app.inject({ url, headers: { 'x-forwarded-proto': 'https' } });
+      for (const name of forSecurePages) {
+        t.notOk(name in plain.headers);
+        t.ok(name in behindTls.headers);
+        t.notOk(name in claimed.headers);
+      }
+      for (const answer of [plain, behindTls]) t.equal(answer.headers['x-content-type-options'], 'nosniff');
+    }
+  });
 
   t.test('Swagger UI asks no validator and reads the document of this server', async (t) => {
     const { body } = await app.inject({ url: '/docs/static/swagger-initializer.js' });
@@ -91,5 +107,38 @@ t.test('the readers’ pages', async (t) => {
       t.equal(again.headers['etag'], etag);
     }
     t.equal((await app.inject({ url, headers: { 'if-none-match': '"x"' } })).statusCode, 200);
+  });
+});
+
+t.test('with DOCS=false', async (t) => {
+  const { app, get } = await startApp(t, { env: { DOCS: 'false' } });
+
+  t.test('neither page nor any part of one is there', async (t) => {
+    for (const url of [
+      ...['/docs', '/docs/', '/docs/json', '/docs/yaml', '/docs/static/index.html'],
+      ...[
+        '/docs/static/swagger-ui.css',
+        '/docs/static/swagger-initializer.js',
+        '/docs/static/theme/icon.svg',
+      ],
+      ...['/redoc', '/redoc/', '/redoc/start.js', '/redoc/redoc.standalone.js'],
+    ]) {
+      const answer = await get(url);
+      refused(t, answer, 'NOT_FOUND');
+      t.equal(answer.headers['content-security-policy'], "default-src 'none';frame-ancestors 'none'");
+    }
+  });
+
+  t.test('the contract is', async (t) => {
+    t.match((await get('/openapi.json')).body, { openapi: '3.0.3', paths: { '/api/v1/me': {} } });
+    t.match((await app.inject('/openapi.yaml')).body, /^openapi: 3\.0\.3\n/);
+  });
+
+  t.test('and it is where a person is sent', async (t) => {
+    const { statusCode, headers } = await app.inject('/');
+    t.equal(statusCode, 302);
+    t.equal(headers.location, '/openapi.json');
+    const { body } = await get('/.well-known/oauth-authorization-server', { host: 'auth.example.com' });
+    t.equal(body['service_documentation'], 'http://auth.example.com/openapi.json');
   });
 });

@@ -166,25 +166,3 @@ t.test('the examples of errors are what the catalogue says', async (t) => {
     t.equal(Array.isArray(errors) && errors.length > 0, code === 'VALIDATION_ERROR', where);
   }
 });
-
-t.test('the service accepts the examples of requests, and answers as in its examples', async (t) => {
-  const { post } = await startApp(t);
-  const ofRequest = (operationId: string) => {
-    const operation = operationsOf(committed).find((each) => each.operationId === operationId);
-    const content = operation?.requestBody?.content['application/json'];
-    const success = Object.values(operation?.responses ?? {})[0]?.content?.['application/json'];
-    return { path: operation?.path ?? '', request: content?.example, answer: Object(success?.example) };
-  };
-  for (const operationId of ['registerUser', 'createUser', 'login', 'verifyUser']) {
-    const { path, request, answer } = ofRequest(operationId);
-    // They tell of the same Ada
-    const email = operationId === 'createUser' ? { email: 'another@example.com' } : {};
-    const { status, body } = await post(path, { ...Object(request), ...email });
-    t.equal(status, /^(register|create)/.test(operationId) ? 201 : 200, operationId);
-    t.strictSame(Object.keys(body), Object.keys(answer), operationId);
-  }
-  for (const operationId of ['refreshToken', 'logout']) {
-    const { path, request } = ofRequest(operationId);
-    t.match(await post(path, request), { status: 401, body: { error_code: 'REFRESH_TOKEN_INVALID' } });
-  }
-});

@@ -46,6 +46,8 @@ t.test('production serves, logs JSON, and never loads the embedded Postgres', as
   const origin = await ready(gatehouse, port);
   const person = newPerson();
   t.equal((await post(origin, '/api/v1/register-user', person)).status, 201);
+  t.equal((await fetchChecked(`${origin}/docs`)).status, 404);
+  t.equal((await fetchChecked(`${origin}/openapi.json`)).status, 200);
   gatehouse.child.kill('SIGTERM');
   t.strictSame(await gatehouse.ended, { code: 0, signal: null });
 
@@ -58,6 +60,22 @@ t.test('production serves, logs JSON, and never loads the embedded Postgres', as
     gatehouse.logLines().find(({ msg, status }) => msg === 'request' && status !== 503),
     { level: 30, method: 'GET', status: 200 },
   );
+});
+
+t.test('development tells where to read on, by what is served', async (t) => {
+  const { url } = await createDatabase(t);
+  for (const [docs, expected] of [
+    ['true', '/docs  or  '],
+    ['false', '/openapi.json\n'],
+  ] as const) {
+    const port = await freePort();
+    const env = { ...production(url, port), NODE_ENV: 'development', DOCS: docs };
+    const gatehouse = run(t, 'server.js', { env });
+    const origin = await ready(gatehouse, port);
+    gatehouse.child.kill('SIGTERM');
+    t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+    t.match(gatehouse.stdout(), `Read the docs   ${origin}${expected}`);
+  }
 });
 
 t.test('users and sessions survive a restart', async (t) => {

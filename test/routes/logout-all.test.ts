@@ -72,9 +72,11 @@ t.test('ending many sessions', async (t) => {
       const text = { ...bearer(asking.accessToken), 'content-type': 'text/plain' };
       refused(t, await post(url, 'x', text), 'UNSUPPORTED_MEDIA_TYPE');
       t.equal((await storedSessions(gatehouse, userId)).length, 3, 'nothing has ended');
-      for (const nothing of [{}, '']) {
+      const form = { 'content-type': 'application/x-www-form-urlencoded' };
+      for (const [nothing, type] of [[{}], [''], ['', form]] as const) {
         const { accessToken } = await logIn(gatehouse, await registerAndLogIn(gatehouse));
-        t.equal((await post(url, nothing, bearer(accessToken))).status, 204, JSON.stringify(nothing));
+        const headers = { ...bearer(accessToken), ...type };
+        t.equal((await post(url, nothing, headers)).status, 204, JSON.stringify([nothing, type]));
       }
     });
 

@@ -54,6 +54,7 @@ t.test('POST /api/v1/auth/logout', async (t) => {
     const bodies = {
       'no body': () => post(url, undefined, bearer(person.accessToken)),
       'an empty object': () => post(url, {}, bearer(person.accessToken)),
+      'null, as generated clients send no body': () => post(url, 'null', bearer(person.accessToken)),
       'an empty body with a content type': () => post(url, '', bearer(person.accessToken)),
       'a content type alone': () => post(url, undefined, { ...type, ...bearer(person.accessToken) }),
       'no Content-Length': () =>
@@ -179,4 +180,21 @@ t.test('POST /api/v1/auth/logout', async (t) => {
     t.equal(untyped.statusCode, 415);
     t.equal((await refresh(refreshToken)).status, 200);
   });
+
+  t.test(
+    'takes an access token alone, whatever type a client gives to the body that it does not send',
+    async (t) => {
+      for (const type of [
+        'application/json',
+        'application/x-www-form-urlencoded',
+        'text/plain',
+        'nonsense',
+      ]) {
+        const person = await registerAndLogIn(gatehouse);
+        const headers = { ...bearer(person.accessToken), 'content-type': type };
+        t.equal((await post(url, '', headers)).status, 204, type);
+        t.equal((await storedSessions(gatehouse, person.userId)).length, 0, type);
+      }
+    },
+  );
 });

@@ -5,6 +5,7 @@ import t from 'tap';
 import { startApp } from '../support/app.ts';
 import { emptyFolder } from '../support/gatehouse-process.ts';
 import { registerAndLogIn } from '../support/people.ts';
+import { refused } from '../support/refused.ts';
 
 const jwksUrl = '/.well-known/jwks.json';
 const metadataUrl = '/.well-known/oauth-authorization-server';
@@ -125,7 +126,7 @@ t.test('both may be cached, and are not sent again when unchanged', async (t) =>
     t.equal(headers['content-type'], 'application/json; charset=utf-8');
     const etag = String(headers['etag']);
     t.match(etag, /^"[^"]+"$/);
-    for (const value of [etag, `W/${etag}`]) {
+    for (const value of [etag, `W/${etag}`, `"another", ${etag}`, '*']) {
       const again = await app.inject({ url, headers: { host: 'a.example', 'if-none-match': value } });
       t.equal(again.statusCode, 304);
       t.equal(again.body, '');
@@ -133,5 +134,9 @@ t.test('both may be cached, and are not sent again when unchanged', async (t) =>
       t.equal(again.headers['cache-control'], 'public, max-age=300');
     }
     t.equal((await get(url, { host: 'a.example', 'if-none-match': '"another"' })).status, 200);
+
+    const failure = await get(url, { host: 'a.example, b.example', 'if-none-match': '*' });
+    refused(t, failure, 'MALFORMED_REQUEST');
+    t.equal(failure.headers['etag'], undefined, 'an error has no tag');
   }
 });

@@ -49,7 +49,10 @@ export function check(exchange: Exchange): void {
 function operationOf({ method, url }: Exchange): Operation | undefined {
   const [path = ''] = url.split('?');
   // A HEAD is answered as the GET would be, without its body
-  const found = paths.find((method === 'HEAD' ? 'GET' : method) as HTTPMethod, path);
+  const asked = method === 'HEAD' ? 'GET' : method;
+  // A path without parameters is none that has some (OpenAPI 3.0.3 §4.7.8.2)
+  if (path in committed.paths && !(asked.toLowerCase() in (committed.paths[path] ?? {}))) return undefined;
+  const found = paths.find(asked as HTTPMethod, path);
   return found?.store as Operation | undefined;
 }
 

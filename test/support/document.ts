@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 /** The OpenAPI document, as far as the tests look at it. */
 export interface Document {
   openapi: string;
+  info: { description: string };
   servers: { url: string }[];
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
@@ -15,7 +16,7 @@ export interface Operation {
   description: string;
   tags: string[];
   security: object[];
-  parameters?: { name: string; schema: Schema }[];
+  parameters?: { name: string; in: string; schema: Schema }[];
   requestBody?: { required: boolean; content: Record<string, Media> };
   responses: Record<string, Response>;
 }

@@ -29,8 +29,11 @@ const User = withExample(
   { user_id: adaId, ...ada, created_at: registeredAt, updated_at: registeredAt },
 );
 
-/** Text that is required is not blank either. */
-const nonBlank = '\\S';
+/**
+ * Text that is required is not blank either. The pattern begins at the first character, as a client that matches only there
+ * (Python's re.match) would otherwise refuse text that begins with a space.
+ */
+const nonBlank = '^\\s*\\S';
 const blankOnlyWhenEmpty = `^$|${nonBlank}`;
 const maxTextLength = 200;
 const maxAboutLength = 1000;
@@ -40,7 +43,8 @@ export const maxPasswordLength = 1024;
 const email = Type.String({
   format: 'email',
   maxLength: 254,
-  description: 'Compared without regard to case',
+  description:
+    'Compared without regard to case; at most 254 bytes of UTF-8, with no quoted part and a domain of two labels or more',
 });
 export type PasswordLengths = Pick<Config, 'PASSWORD_MIN_LENGTH' | 'PASSWORD_MAX_LENGTH'>;
 
@@ -49,22 +53,20 @@ const newPassword = ({ PASSWORD_MIN_LENGTH: min, PASSWORD_MAX_LENGTH: max }: Pas
     minLength: min,
     // The policy counts normalised text, which may be shorter than what was sent
     maxLength: maxPasswordLength,
-    description: `${min} to ${max} characters of any kind but control characters; no common password, not your email or name`,
+    description: `${min} to ${max} characters of any kind but control characters; no common password, not blank, not your email or name`,
   });
+// No `default`, which generators read in two ways: some make the field one that must be given
 const about = Type.Optional(
   nullableText({
     maxLength: maxAboutLength,
     pattern: blankOnlyWhenEmpty,
-    description: 'Free text',
-    default: null,
+    description: 'Free text; null when absent',
   }),
 );
 const requiredText = (description: string) =>
   Type.String({ minLength: 1, maxLength: maxTextLength, pattern: nonBlank, description });
 const optionalText = (description: string) =>
-  Type.Optional(
-    Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, default: '', description }),
-  );
+  Type.Optional(Type.String({ maxLength: maxTextLength, pattern: blankOnlyWhenEmpty, description }));
 
 const createUserRequest = (lengths: PasswordLengths) =>
   withExample(

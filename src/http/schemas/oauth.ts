@@ -11,7 +11,9 @@ const clientCredentials = {
   client_secret: Type.Optional(Type.String({ description: 'Never together with HTTP Basic' })),
 };
 
-const token = Type.String({ description: 'An access token or a refresh token' });
+const token = Type.String({
+  description: 'An access token or a refresh token. One that is empty counts as missing',
+});
 
 const IntrospectionRequest = withExample(
   Type.Object(

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { launch } from '../../../../browser/chromium.mjs';
+import { refreshPath, serviceForTests } from '../support/service.mjs';
+import { startApp } from './page.mjs';
+
+const app = await startApp();
+const places = {
+  // Plain HTTP: no secure context, so that the tabs cannot take turns
+  insecure: { app: `http://app.gatehouse.test:${app.port}`, host: 'gatehouse.test' },
+  secure: { app: `http://localhost:${app.port}`, host: 'localhost' },
+};
+const service = serviceForTests({
+  replicas: 2,
+  env: { CORS_ORIGINS: `${places.insecure.app},${places.secure.app}`, HASH_MAX_WAIT_MS: '50' },
+});
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  app.stop();
+});
+
+/** A browser's window, whose tabs share their storage, and what the pages in it report. */
+async function openWindow(t, place, proxy) {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const reports = { answer: [], failure: [], end: [] };
+  await context.exposeFunction('report', (kind, value) => reports[kind].push(value));
+  const url = `${place.app}/?service=${encodeURIComponent(`http://${place.host}:${proxy.port}`)}`;
+  async function openTab(more = '') {
+    const tab = await context.newPage();
+    await tab.goto(url + more);
+    await tab.waitForFunction('window.isReady');
+    return tab;
+  }
+  return { reports, openTab };
+}
+
+async function logIn(tab, user) {
+  await tab.evaluate(async (user) => {
+    await window.client.register(user);
+    await window.client.login(user);
+  }, user);
+}
+
+const seconds = 15;
+
+for (const { name, place, hasLocks, lifeSeconds, most } of [
+  { name: 'over plain HTTP', place: places.insecure, hasLocks: false, lifeSeconds: 4, most: 11 },
+  { name: 'in a secure context', place: places.secure, hasLocks: true, lifeSeconds: 3, most: 1.5 },
+]) {
+  test(`ten tabs ${name}, reloaded while they refresh, never log their user out`, async (t) => {
+    const proxy = await service.proxy(t, {
+      lifeSeconds,
+      // Time for a reload to come in between
+      fault: ({ path, attempt }) => path === refreshPath && attempt % 2 === 0 && { delayAnswerMs: 200 },
+    });
+    const { reports, openTab } = await openWindow(t, place, proxy);
+    const first = await openTab();
+    assert.deepEqual(await first.evaluate(() => [isSecureContext, 'locks' in navigator]), [
+      hasLocks,
+      hasLocks,
+    ]);
+    const user = service.newUser();
+    await logIn(first, user);
+    const tabs = await Promise.all(Array.from({ length: 10 }, () => openTab('&ask')));
+
+    const until = Date.now() + seconds * 1000;
+    let reloads = 0;
+    for (const tab of tabs)
+      tab.on('request', (request) => {
+        if (!request.url().endsWith(refreshPath) || request.method() !== 'POST') return;
+        if (Date.now() > until || Math.random() > 0.3) return;
+        reloads += 1;
+        tab.reload().catch(() => {});
+      });
+    await sleep(seconds * 1000);
+    for (const tab of tabs) await tab.close();
+
+    const refreshes = proxy.seen(refreshPath);
+    t.diagnostic(
+      `${reports.answer.length} answers, ${refreshes.length} refreshes, ${reloads} reloads in one`,
+    );
+    assert.deepEqual(reports.failure, []);
+    assert.deepEqual(reports.end, []);
+    assert.ok(reports.answer.length > 100, `${reports.answer.length} answers`);
+    assert.ok(reloads > 0);
+    assert.ok(refreshes.every(({ status }) => status !== 401));
+    const lives = seconds / lifeSeconds;
+    assert.ok(refreshes.length > lives / 2, `${refreshes.length} refreshes`);
+    assert.ok(refreshes.length <= lives * most + reloads, `${refreshes.length} refreshes`);
+    const { email, sessions } = await first.evaluate(async () => ({
+      email: (await window.client.me()).email,
+      sessions: await window.client.sessions(),
+    }));
+    assert.equal(email, user.email);
+    assert.equal(sessions.length, 1);
+  });
+}
+
+test('a logout in one tab is noticed in the others at once', async (t) => {
+  const { reports, openTab } = await openWindow(t, places.insecure, await service.proxy(t));
+  const tab = await openTab();
+  await logIn(tab, service.newUser());
+  const others = [await openTab(), await openTab()];
+  for (const other of others) assert.ok(await other.evaluate(() => window.client.isLoggedIn()));
+  await tab.evaluate(() => window.client.logout());
+  for (const deadline = Date.now() + 5000; reports.end.length < 3 && Date.now() < deadline; ) await sleep(20);
+  assert.deepEqual(reports.end.sort(), ['elsewhere', 'elsewhere', 'logout']);
+});
+
+test('another origin may read what an error says: Retry-After and the id of the request', async (t) => {
+  const { openTab } = await openWindow(t, places.insecure, await service.proxy(t));
+  const tab = await openTab();
+  const user = service.newUser();
+  await logIn(tab, user);
+  const errors = await tab.evaluate(async (user) => {
+    const { origin } = new URL(new URLSearchParams(location.search).get('service'));
+    const hasty = window.createGatehouse({ baseUrl: origin, retry: { maxAttempts: 1 } });
+    const logins = await Promise.allSettled(Array.from({ length: 30 }, () => hasty.login(user)));
+    return logins
+      .filter(({ status }) => status === 'rejected')
+      .map(({ reason: { errorCode, retryAfterSeconds, requestId } }) => ({
+        errorCode,
+        retryAfterSeconds,
+        requestId,
+      }));
+  }, user);
+  assert.ok(errors.length > 0);
+  for (const { errorCode, retryAfterSeconds, requestId } of errors) {
+    assert.equal(errorCode, 'PASSWORD_HASHING_BUSY');
+    assert.ok(retryAfterSeconds >= 1);
+    assert.match(requestId, /^[\w-]{36}$/);
+  }
+});
+
+test('the service has refused none of all these refreshes', () => {
+  const refreshes = service.logged(refreshPath);
+  assert.ok(refreshes.length > 0);
+  assert.deepEqual(
+    refreshes.filter(({ status }) => status === 401),
+    [],
+  );
+});

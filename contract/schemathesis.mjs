@@ -1,0 +1,137 @@
+// Drives every operation of a live service with schemathesis, on Python. Without a Python that can run it, that is said
+// and nothing else happens: the fuzzer in test/contract needs Node alone.
+//
+//   npm --prefix contract run fuzz             about a minute and a half
+//   npm --prefix contract run fuzz -- --long   thirty times as many examples
+//   npm --prefix contract run fuzz -- --seed 1 --include-operation-id login   what st run takes
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startService } from '../scripts/live-service.mjs';
+
+const at = (name) => fileURLToPath(new URL(name, import.meta.url));
+const requirements = at('requirements.txt');
+
+// schemathesis 4.32 asks for 3.11; venv is a package of its own on Debian
+const usable =
+  'import sys, venv, ensurepip; assert sys.version_info >= (3, 11); print(*sys.version_info[:3], sep=".")';
+
+/** The version of python3, undefined when there is none that will do. */
+function pythonVersion() {
+  const { status, stdout } = spawnSync('python3', ['-c', usable], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+/** The folder of an environment with what requirements.txt names; made once for each such list and Python. */
+function environment(version) {
+  const key = createHash('sha256')
+    .update(version)
+    .update(readFileSync(requirements))
+    .digest('hex')
+    .slice(0, 12);
+  const folder = at(`../.data/schemathesis-${key}`);
+  const complete = path.join(folder, 'complete');
+  if (existsSync(complete)) return folder;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  run('python3', ['-m', 'venv', folder]);
+  run(path.join(folder, 'bin', 'pip'), ['install', '--quiet', '--requirement', requirements]);
+  writeFileSync(complete, '');
+  return folder;
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? status}`);
+}
+
+/** Requests by operation and status, from the log of the service, which has a line for each. */
+function tally(log) {
+  const requests = log
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+    .filter(({ msg }) => msg === 'request');
+  const counts = new Map();
+  for (const { method, route, status } of requests) {
+    const name = `${method} ${route ?? '(no operation)'}`;
+    const statuses = counts.get(name) ?? {};
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    counts.set(name, statuses);
+  }
+  return { requests, counts };
+}
+
+/** Prints what was answered; false when that was a failure of the service, or an operation never succeeded. */
+function report({ requests, counts }) {
+  for (const [name, statuses] of [...counts].sort()) {
+    const seen = Object.entries(statuses).map(([status, times]) => `${times} × ${status}`);
+    console.log(`${name}: ${seen.join(', ')}`);
+  }
+  const fruitless = operations().filter((name) => !Object.keys(counts.get(name) ?? {}).some((s) => s < 300));
+  for (const name of fruitless) console.log(`${name} never succeeded`);
+  const failures = requests.filter(({ status }) => status >= 500);
+  console.log(`schemathesis: ${requests.length} requests, ${failures.length} of them answered 5xx`);
+  return failures.length === 0 && fruitless.length === 0;
+}
+
+/** As the log names them. */
+function operations() {
+  const { paths } = JSON.parse(readFileSync(at('../openapi.json'), 'utf8'));
+  return Object.entries(paths).flatMap(([template, methods]) =>
+    Object.keys(methods).map(
+      (method) => `${method.toUpperCase()} ${template.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+    ),
+  );
+}
+
+/** Whether nothing was found. */
+async function fuzz(folder, args) {
+  const client = { id: 'fuzzer', secret: randomBytes(20).toString('hex') };
+  const hash = createHash('sha256').update(client.secret).digest('hex');
+  const service = await startService({ env: { INTROSPECTION_CLIENTS: `${client.id}:${hash}` } });
+  // Until it serves, /readyz is asked, and rightly says 503
+  const startup = service.log().length;
+  const long = args.includes('--long');
+  const others = args.filter((arg) => arg !== '--long');
+  try {
+    const options = [
+      ...['--config-file', at('schemathesis.toml'), 'run', `${service.origin}/openapi.json`],
+      ...['--checks', 'all', '--max-examples', long ? '5000' : '150'],
+      // With threads, logging out in one ends the session of another, and Python 3.11's parser fails at times
+      ...['--workers', '1', '--generation-database', 'none', '--no-color'],
+    ];
+    const { status } = spawnSync(path.join(folder, 'bin', 'st'), [...options, ...others], {
+      stdio: 'inherit',
+      cwd: folder,
+      // The number of examples is what bounds a run; a machine that cannot do them in this time is told so by a failure
+      timeout: long ? undefined : 30 * 60_000,
+      env: {
+        ...process.env,
+        PYTHONPATH: at('.'),
+        PYTHONDONTWRITEBYTECODE: '1',
+        SCHEMATHESIS_HOOKS: 'credentials',
+        GATEHOUSE_ORIGIN: service.origin,
+        GATEHOUSE_CLIENT_ID: client.id,
+        GATEHOUSE_CLIENT_SECRET: client.secret,
+      },
+    });
+    const isSound = report(tally(service.log().slice(startup)));
+    // With a choice of operations, others are not met
+    return status === 0 && (isSound || others.length > 0);
+  } finally {
+    await service.stop();
+  }
+}
+
+const version = pythonVersion();
+if (version === undefined) {
+  console.log(
+    'schemathesis was not run: there is no python3 of version 3.11 or newer with venv and ensurepip',
+  );
+} else {
+  const isClean = await fuzz(environment(version), process.argv.slice(2));
+  process.exitCode = isClean ? 0 : 1;
+}

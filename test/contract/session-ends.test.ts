@@ -1,0 +1,4 @@
+import t from 'tap';
+import { fuzzOperations } from '../support/contract-fuzz.ts';
+
+await fuzzOperations(t, 'session-ends');
