@@ -11,7 +11,6 @@ import { parseArgs } from 'node:util';
 import { sweep } from './support/belongings.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const boundMs = 300_000;
 
 const { values: flags, positionals: wanted } = parseArgs({
   allowPositionals: true,
@@ -26,6 +25,7 @@ function findFaults() {
     .sort();
 }
 
+const boundMs = flags.short ? 120_000 : 240_000;
 let interrupted = false;
 
 /** Runs one fault in a process group of its own, for so long at most, and removes whatever it leaves. */
