@@ -11,8 +11,6 @@ export default {
     return databaseFault({
       ...context,
       cluster: { folder: disk.folder, settings: { max_wal_size: '64MB', min_wal_size: '32MB' } },
-      // Registrations that fill the free room of a page at once
-      load: { aboutLength: 1500 },
       inject: (at) => inject({ ...at, disk }),
       // The database can be asked, and tells most of the truth: nobody gains by taking every replica out of service
       expected: { readiness: 'stays' },
@@ -21,6 +19,9 @@ export default {
 };
 
 async function inject({ cluster, disk, short }) {
+  // A few new rows fill what a page may hold, so that they soon need a new one
+  for (const table of ['users', 'refreshaccesstokens'])
+    await cluster.ask(`ALTER TABLE ${table} SET (fillfactor = 10)`);
   const began = performance.now();
   disk.fill();
   await sleep(short ? 5000 : 10_000);

@@ -7,6 +7,7 @@ export default {
   name: 'database/full-house',
   promise:
     'Others take every connection that max_connections allows, for 10 s, and the service loses all of its own',
+  inShort: false,
   needs: ['proc'],
   run: (context) =>
     databaseFault({ ...context, cluster: { settings: { max_connections: String(maxConnections) } }, inject }),

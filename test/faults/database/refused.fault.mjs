@@ -4,6 +4,7 @@ import { databaseFault } from '../support/database-fault.mjs';
 export default {
   name: 'database/refused',
   promise: 'The server is stopped (-m fast) for 10 s: all connections end, and new ones are refused',
+  inShort: false,
   needs: ['proc'],
   run: (context) => databaseFault({ ...context, inject }),
 };

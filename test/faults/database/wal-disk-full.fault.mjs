@@ -6,6 +6,7 @@ export default {
   name: 'database/wal-disk-full',
   promise:
     'The disk of the write-ahead log is full for 10 s: Postgres panics, and is started once there is room again',
+  inShort: false,
   needs: ['proc', 'tmpfs'],
   run: (context) => {
     const disk = mountSmallDisk(96);

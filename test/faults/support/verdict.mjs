@@ -83,6 +83,8 @@ function recoveryBroken({ ledger, periods, calmUntil }, recoveredMs) {
   const { accepting } = periods.at(-1);
   if (recoveredMs > wholeWithinMs)
     broken.push(`a request sent ${Math.round(recoveredMs)} ms after Postgres accepted connections failed`);
+  if (!ledger.requests.some((each) => each.end > calmUntil && !isGood(each)))
+    broken.push('no request met the fault, so this shows nothing');
   const failedBefore = ledger.requests.filter((each) => each.end < calmUntil && !isGood(each));
   if (failedBefore.length > 0)
     broken.push(`${failedBefore.length} failed before the fault: ${nameOf(failedBefore[0])}`);
