@@ -94,6 +94,16 @@ function recoveryBroken({ ledger, periods, calmUntil }, recoveredMs) {
     const since = done.filter(({ start }) => start > accepting + wholeWithinMs);
     if (since.length < 3) broken.push(`${kind}: hardly any afterwards`);
   }
+  const usual = (requests) =>
+    quantile(
+      requests.filter(({ kind }) => kind === 'me').map(({ ms }) => ms),
+      0.5,
+    );
+  const calm = usual(ledger.requests.filter(({ end }) => end < calmUntil));
+  const now = usual(ledger.requests.filter(({ start }) => start > accepting + wholeWithinMs));
+  // The machine may be busier than it was
+  if (now > 5 * calm + 50)
+    broken.push(`me: took ${Math.round(calm)} ms before, and takes ${Math.round(now)} ms after`);
   return broken;
 }
 
