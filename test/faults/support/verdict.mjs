@@ -21,7 +21,8 @@ const nameOf = ({ status, code, error }) =>
  * @throws Error that names every broken promise, with the same figures as `result`
  */
 export function judge(seen) {
-  const recoveredMs = timeToRecover(seen);
+  const recovered = timesToRecover(seen);
+  const recoveredMs = Math.max(...Object.values(recovered));
   const { ledger, audited } = seen;
   const promises = {
     answers: answersBroken(seen),
@@ -36,7 +37,7 @@ export function judge(seen) {
     saw: describe(seen),
     recoveredMs,
     lost: audited.lost.length,
-    figures: figuresOf(seen),
+    figures: { recovered, ...figuresOf(seen) },
   };
   const lines = Object.entries(promises).flatMap(([name, found]) => summarise(name, found));
   if (lines.length === 0) return result;
@@ -64,12 +65,12 @@ function answersBroken({ ledger }) {
 
 /**
  * How long after Postgres accepts connections a client that asks has its answer: when the last request was sent that failed,
- * and what the first one took that was sent after it and did not. The longest of all kinds and periods.
+ * and what the first one took that was sent after it and did not. By kind, the longest of all periods.
  */
-function timeToRecover({ ledger, periods }) {
-  const times = periods.flatMap(({ accepting }, index) => {
-    const next = periods[index + 1]?.began ?? Number.POSITIVE_INFINITY;
-    return kinds.map((kind) => {
+function timesToRecover({ ledger, periods }) {
+  const timeOf = (kind) =>
+    periods.map(({ accepting }, index) => {
+      const next = periods[index + 1]?.began ?? Number.POSITIVE_INFINITY;
       const since = ledger.requests.filter(
         (each) => each.kind === kind && each.start > accepting && each.end < next,
       );
@@ -80,8 +81,7 @@ function timeToRecover({ ledger, periods }) {
       const [first] = since.filter(({ start }) => start > lastFailed).sort((a, b) => a.start - b.start);
       return lastFailed - accepting + (first?.ms ?? 0);
     });
-  });
-  return Math.max(...times);
+  return Object.fromEntries(kinds.map((kind) => [kind, Math.max(...timeOf(kind))]));
 }
 
 function recoveryBroken({ ledger, periods, calmUntil }, recoveredMs) {
