@@ -64,7 +64,7 @@ function rawResponse(refusal: ApiError, id: string): string {
   ].join('\r\n');
 }
 
-/** What Node would refuse without a body, or not at all: Expect, CONNECT, and requests without exactly one Host. */
+/** What Node would refuse without a body, or not at all: Expect, CONNECT, transfer codings, and requests without exactly one Host. */
 export default fp(
   async (app) => {
     // Node drops what comes after 2,000 headers without a word, a second Authorization among it; maxHeaderSize is bound enough
@@ -88,6 +88,11 @@ export default fp(
       // RFC 9112 §3.2. Several come joined by ", ", and no host has a space
       if (host === undefined ? request.httpVersion === '1.1' : host.includes(' ')) {
         return new ApiError('MALFORMED_REQUEST', { detail: 'The request needs exactly one Host header' });
+      }
+      // RFC 9112 §6.1: Node reads past a coding that it does not know before "chunked", and past an empty list of them
+      const coding = request.headers['transfer-encoding'];
+      if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+        return new ApiError('MALFORMED_REQUEST', { detail: 'The only transfer coding is chunked' });
       }
       // RFC 9110 §10.1.1
       return unexpected.has(request) ? new ApiError('EXPECTATION_FAILED') : undefined;
