@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
+import { inSlices } from './in-slices.ts';
 
 interface Exchange {
   readonly request: IncomingMessage;
@@ -45,6 +46,7 @@ export interface ConnectionLimits {
  */
 class Connections {
   readonly #limits: Required<ConnectionLimits>;
+  readonly #reset = inSlices((socket: Socket) => socket.resetAndDestroy());
   readonly #open = new WeakMap<Socket, Connection>();
   // All that are open, in one of three sets, the longest there first. Those whose request has arrived meanwhile are
   // found among the arriving and move on when somebody looks.
@@ -97,7 +99,7 @@ class Connections {
       if (isAnswering) exchange.answeringSince ??= now;
       const isLate = isAnswering && now - (exchange.answeringSince ?? now) > answerTimeout;
       // With a reset, so that the system does not go on keeping what is not read
-      if (isLate || (overdue && (isAnswering || !exchange?.request.complete))) socket.resetAndDestroy();
+      if (isLate || (overdue && (isAnswering || !exchange?.request.complete))) this.#reset(socket);
     }
   }
 

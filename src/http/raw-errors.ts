@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type ErrorCode } from '../errors.ts';
 import { envelope } from './error-handler.ts';
+import { inSlices } from './in-slices.ts';
 import { apiPolicy } from './security-headers.ts';
 
 const parserCodes: Record<string, ErrorCode> = {
@@ -16,22 +17,35 @@ const parserCodes: Record<string, ErrorCode> = {
 // Milliseconds
 const lingering = 1000;
 
+type ClientError = Error & { code?: string };
+
 /** Answers what Node's parser refuses before it is a request at all: the same envelope, written by hand. */
-export function refuseUnparsed(
-  this: FastifyInstance,
-  error: Error & { code?: string },
-  socket: Socket,
-): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+export function unparsedRefuser(): (this: FastifyInstance, error: ClientError, socket: Socket) => void {
+  // Node finds all that are out of time at once, and there may be thousands
+  const refuseLate = inSlices(({ app, socket }: { app: FastifyInstance; socket: Socket }) => {
+    // It may have arrived after all while others had their turn
+    if (!answerOf(socket)?.req.complete) refuseUnparsed(app, 'ERR_HTTP_REQUEST_TIMEOUT', socket);
+  });
+  return function (this: FastifyInstance, { code = '' }, socket) {
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseLate({ app: this, socket });
+    else refuseUnparsed(this, code, socket);
+  };
+}
+
+/** @param cause the code and no more: the error carries the bytes it was found in, which may hold a password */
+function refuseUnparsed(app: FastifyInstance, cause: string, socket: Socket): void {
+  if (cause === 'ECONNRESET' || socket.destroyed) return;
+  // Nothing was asked, and a client that is about to ask would take the answer for its own
+  if (socket.bytesRead === 0) socket.destroy();
   // As Node's own handler does: a second answer must not get into the middle of one that is on its way
-  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  if (answer?.headersSent) socket.destroy();
+  else if (answerOf(socket)?.headersSent) socket.destroy();
   // Not writable when this has been answered already and the client still sends
-  else if (socket.writable) {
-    // The code and no more: the error carries the bytes it was found in, which may hold a password
-    const { code: cause = '' } = error;
-    refuse(this, socket, new ApiError(parserCodes[cause] ?? 'MALFORMED_REQUEST', { cause }));
-  }
+  else if (socket.writable)
+    refuse(app, socket, new ApiError(parserCodes[cause] ?? 'MALFORMED_REQUEST', { cause }));
+}
+
+function answerOf(socket: Socket): ServerResponse<IncomingMessage> | null | undefined {
+  return (socket as Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null })._httpMessage;
 }
 
 function refuse({ log }: FastifyInstance, socket: Duplex, refusal: ApiError): void {

@@ -1,7 +1,7 @@
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { listOf } from '../config/schema.ts';
-import { refuseUnparsed } from './raw-errors.ts';
+import { unparsedRefuser } from './raw-errors.ts';
 import { requestId } from './request-id.ts';
 import { routedTarget } from './request-target.ts';
 import { ajvOptions } from './validation.ts';
@@ -42,6 +42,6 @@ export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpO
     ajv: ajvOptions,
     rewriteUrl: routedTarget,
     routerOptions: { maxParamLength },
-    clientErrorHandler: refuseUnparsed,
+    clientErrorHandler: unparsedRefuser(),
   };
 }
