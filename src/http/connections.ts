@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
@@ -73,12 +73,8 @@ class Connections {
   /** Calls `start` when the requests before this one have been answered; never, when the connection ends first. */
   take(request: IncomingMessage, response: ServerResponse, start: () => void): void {
     const connection = this.#open.get(request.socket);
-    // What is injected has no connection
-    if (connection === undefined) {
-      start();
-      return;
-    }
-    if (connection.socket.destroyed) return;
+    // What was sent behind one request too many, and is parsed all the same
+    if (connection === undefined || connection.socket.destroyed) return;
     const begin = () => this.#begin(connection, { request, response }, start);
     if (connection.exchange === undefined) begin();
     else if (connection.behind.push(begin) > pipelinedMax) connection.socket.destroy();
@@ -159,8 +155,13 @@ export default fp<Pick<Config, 'CONNECTIONS_MAX'> & ConnectionLimits>(
   async (app, limits) => {
     const connections = new Connections(limits);
     app.server.on('connection', (socket) => connections.admit(socket));
-    app.addHook('onRequest', (request, reply, done) => {
-      connections.take(request.raw, reply.raw, done);
+    // Before Fastify makes anything of a request: one that has to wait, or is dropped, costs next to nothing
+    const listeners = app.server.listeners('request') as RequestListener[];
+    app.server.removeAllListeners('request');
+    app.server.on('request', (request, response) => {
+      connections.take(request, response, () => {
+        for (const listener of listeners) listener(request, response);
+      });
     });
     let sweeping: NodeJS.Timeout | undefined;
     app.addHook('onListen', async () => {

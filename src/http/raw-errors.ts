@@ -87,7 +87,7 @@ export default fp(
     const unexpected = new WeakSet<IncomingMessage>();
     app.server.on('checkExpectation', (request, response) => {
       unexpected.add(request);
-      app.routing(request, response);
+      app.server.emit('request', request, response);
     });
 
     app.addHook('onRequest', (request, reply, done) => {
@@ -103,10 +103,12 @@ export default fp(
       if (host === undefined ? request.httpVersion === '1.1' : host.includes(' ')) {
         return new ApiError('MALFORMED_REQUEST', { detail: 'The request needs exactly one Host header' });
       }
-      // RFC 9112 §6.1: Node reads past a coding that it does not know before "chunked", and past an empty list of them
+      // RFC 9112 §6.1, §6.3: Node reads past codings before "chunked", and past an empty list of them; it finds a length
+      // beside them only when it meets the body
       const coding = request.headers['transfer-encoding'];
-      if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-        return new ApiError('MALFORMED_REQUEST', { detail: 'The only transfer coding is chunked' });
+      const isChunked = coding?.toLowerCase() === 'chunked' && !('content-length' in request.headers);
+      if (coding !== undefined && !isChunked) {
+        return new ApiError('MALFORMED_REQUEST', { detail: 'A body is chunked or has a Content-Length' });
       }
       // RFC 9110 §10.1.1
       return unexpected.has(request) ? new ApiError('EXPECTATION_FAILED') : undefined;

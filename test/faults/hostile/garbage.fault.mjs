@@ -7,16 +7,19 @@ const bodyHead = ['Content-Type: application/json'];
 /** What is sent, and the answers that may come first. Each has an answer, or its connection is closed, within 2 s. */
 const kinds = {
   'headers past 16 KiB': [() => head('GET', '/livez', [`A: ${'a'.repeat(20_000)}`]), '431 HEADERS_TOO_LARGE'],
-  'many headers': [() => head('GET', '/livez', Array(5000).fill('A: b')), '431 HEADERS_TOO_LARGE'],
+  'many headers': [() => head('GET', '/livez', Array(9000).fill('A: b')), '431 HEADERS_TOO_LARGE'],
   'a long target': [() => head('GET', `/${'a'.repeat(20_000)}`), '431 HEADERS_TOO_LARGE'],
   'a target of slashes': [() => head('GET', '/'.repeat(15_000)), '404 NOT_FOUND'],
   'a target of escapes': [() => head('GET', `/${'%41'.repeat(5000)}`), '404 NOT_FOUND'],
-  'garbage behind a request': [() => `${head('GET', '/livez')}\x00\x01garbage\r\n\r\n`, '200'],
+  'garbage behind a request': [
+    () => `${head('GET', '/livez')}\x00\x01garbage\r\n\r\n`,
+    '400 MALFORMED_REQUEST',
+  ],
   'bytes at random': [
     () => Buffer.from(Array.from({ length: 2000 }, () => Math.random() * 256)),
     '400 MALFORMED_REQUEST',
   ],
-  '2,000 pipelined requests': [() => head('GET', '/livez').repeat(2000), '200'],
+  '2,000 pipelined requests': [() => head('GET', '/livez').repeat(2000), ''],
   '500 pipelined logins': [() => login().repeat(500), ''],
   'two lengths': [
     () =>
@@ -28,7 +31,7 @@ const kinds = {
   'a body past 16 KiB': [() => post('/api/v1/auth/login', ' '.repeat(20_000)), '413 BODY_TOO_LARGE'],
   'an odd content type': [
     () =>
-      head('POST', '/api/v1/auth/login', ['Content-Type: application/json\ta', 'Content-Length: 2']) + '{}',
+      `${head('POST', '/api/v1/auth/login', ['Content-Type: application/json\ta', 'Content-Length: 2'])}{}`,
     '415 UNSUPPORTED_MEDIA_TYPE',
   ],
 };
@@ -42,17 +45,17 @@ export default {
 };
 
 async function attack({ replica, short }) {
-  const each = short ? 40 : 150;
+  const each = short ? 20 : 100;
   const broken = [];
   const outcomes = {};
   for (const [name, [first, expected]] of Object.entries(kinds)) {
     const swarm = new Swarm(replica.port);
-    await swarm.open(each, { first, perSecond: 100 });
-    await swarm.untilClosed(1000);
+    await swarm.open(each, { first, perSecond: 20 });
+    await swarm.untilClosed(2000);
     outcomes[name] = swarm.outcomes();
     swarm.close();
     broken.push(...swarm.malformed().map((problem) => `${name}: ${problem}`));
-    // Pipelined logins may be cut off before the first answer
+    // Who pipelines that many requests may be cut off before the first answer
     const odd = Object.keys(outcomes[name]).filter((outcome) => outcome !== expected);
     if (expected !== '' && odd.length > 0) broken.push(`${name}: ${JSON.stringify(outcomes[name])}`);
   }

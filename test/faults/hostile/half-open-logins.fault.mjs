@@ -21,15 +21,15 @@ export default {
 async function attack({ replica, short, log }) {
   const count = affordable(short ? 2000 : 10_000, log);
   const incomplete = new Swarm(replica.port);
-  await incomplete.open(count, { first: () => login().slice(0, -1), perSecond: 1500 });
+  await incomplete.open(count, { first: () => login().slice(0, -1), perSecond: 1000 });
   const left = await incomplete.untilClosed(requestTimeoutMs + 5000);
   incomplete.close();
 
   const leaving = new Swarm(replica.port);
   await leaving.open(count, {
     first: () => login(),
-    perSecond: 1000,
-    then: ({ socket }) => setTimeout(() => socket.destroy(), 5),
+    perSecond: 500,
+    opened: ({ socket }) => setTimeout(() => socket.destroy(), 5),
   });
   leaving.close();
   const outcomes = incomplete.outcomes();

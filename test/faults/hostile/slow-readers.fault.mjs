@@ -4,7 +4,7 @@ import { head } from '../support/requests.mjs';
 import { affordable, Swarm } from '../support/swarm.mjs';
 
 const answerTimeoutMs = 30_000;
-const lateMs = 4000;
+const lateMs = 10_000;
 // The largest things there are to read
 const targets = ['/openapi.json', '/docs/static/swagger-ui-bundle.js', '/redoc/redoc.standalone.js'];
 
@@ -22,7 +22,7 @@ async function attack({ replica, short, log }) {
   const before = usageOf(replica.pid);
   // More than the buffers of the system take
   const first = (index) => head('GET', targets[index % targets.length]).repeat(30);
-  await swarm.open(count, { first, read: false, perSecond: 100 });
+  await swarm.open(count, { first, read: false, perSecond: 20 });
   const during = usageOf(replica.pid);
   const left = await untilReset(swarm, replica, answerTimeoutMs + lateMs, before);
   swarm.close();

@@ -43,9 +43,15 @@ class Observations {
     this.transitions = transitions;
   }
 
-  /** Of one kind of request between two times: how many, how slow, and those that had another status than 200. */
-  of(kind, from = 0, until = Number.POSITIVE_INFINITY) {
-    const among = this.samples[kind].filter(({ at }) => at >= from && at < until);
+  /**
+   * Of one kind of request: how many, how slow, and those that had another status than 200.
+   *
+   * @param {[from: number, until: number][]} periods
+   */
+  of(kind, periods) {
+    const among = this.samples[kind].filter(({ at }) =>
+      periods.some(([from, until]) => at >= from && at < until),
+    );
     const times = among.map(({ ms }) => ms);
     return {
       asked: among.length,

@@ -26,26 +26,26 @@ export class Swarm {
   /**
    * Opens connections, so many a second, and sends each its first bytes.
    *
-   * @param {{ first?: (index: number) => string | Buffer, read?: boolean, perSecond?: number, then?: (member) => void }} options
-   *   without `read`, what the server sends is left in the system's buffers; `then` is called when a connection is open
+   * @param {{ first?: (index: number) => string | Buffer, read?: boolean, perSecond?: number, opened?: (member) => void }} options
+   *   without `read`, what the server sends is left in the system's buffers; `opened` is called when a connection is
    */
-  async open(count, { first, read = true, perSecond = 2000, then } = {}) {
+  async open(count, { first, read = true, perSecond = 2000, opened } = {}) {
     const began = performance.now();
-    for (let opened = 0; opened < count; ) {
+    for (let index = 0; index < count; ) {
       const due = Math.min(count, Math.ceil(((performance.now() - began + 20) / 1000) * perSecond));
-      for (; opened < due; opened += 1) this.#open({ first, read, then, index: opened });
+      for (; index < due; index += 1) this.#open({ first, read, opened, index });
       await sleep(20);
     }
   }
 
-  #open({ first, read, then, index }) {
+  #open({ first, read, opened, index }) {
     const member = { openedAt: performance.now(), text: '' };
     this.members.push(member);
     const socket = connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: false });
     member.socket = socket;
     socket.on('connect', () => {
       if (first) socket.write(first(index));
-      then?.(member);
+      opened?.(member);
     });
     socket.on('error', (error) => {
       member.error = error.code;
