@@ -1,5 +1,5 @@
-// A few milliseconds of work, when each item costs some tenths of one
-const sliceLength = 10;
+// Each item costs some tenths of a millisecond, and libuv accepts one new connection a turn
+const sliceLength = 3;
 
 /** Does work that comes in thousands a few at a time, so that everything else gets its turn in between. */
 export function inSlices<Item>(work: (item: Item) => void): (item: Item) => void {

@@ -5,7 +5,7 @@ import { usageOf } from './measure.mjs';
 import { startObserver } from './observer.mjs';
 import { startReplica } from './service.mjs';
 
-// Of a quiet machine of two cores; there both kinds of requests have a p99 of less than `quietP99Ms` in calm
+// Of a quiet machine of two cores, on which a server that does nothing has a p99 of less than `quietP99Ms` in calm
 const bars = { me: 100, livez: 50, loginAfter: 1000 };
 const quietP99Ms = 10;
 
@@ -129,13 +129,13 @@ export const withoutFailures = (kinds) =>
   );
 
 /**
- * The good client and the probe, held to their bars. What the machine has to do besides slows them in calm as well: where
- * it is busy, the bars are wider by that much.
+ * The good client and the probe, held to their bars. What the machine has to do besides slows a server that does nothing as
+ * well: where it is busy, the bars are wider by that much.
  */
 export function latencyBroken(calm, during, kinds = ['me', 'livez']) {
   return kinds.flatMap((kind) => {
     const { asked, p99Ms, failed } = during[kind];
-    const bar = Math.round(bars[kind] * busyness(calm, kind));
+    const bar = Math.round(bars[kind] * busyness(calm));
     const broken = failed
       .slice(0, 3)
       .map(
@@ -148,10 +148,10 @@ export function latencyBroken(calm, during, kinds = ['me', 'livez']) {
   });
 }
 
-const busyness = (calm, kind) => Math.max(1, calm[kind].p99Ms / quietP99Ms);
+const busyness = (calm) => Math.max(1, calm.control.p99Ms / quietP99Ms);
 
 function loginBroken({ status, code, ms }, calm) {
-  const isQuick = status === 200 && ms < bars.loginAfter * busyness(calm, 'me');
+  const isQuick = status === 200 && ms < bars.loginAfter * busyness(calm);
   return isQuick ? [] : [`a login right after: ${status} ${code ?? ''} in ${Math.round(ms)} ms`];
 }
 
