@@ -5,6 +5,7 @@ import { type Config, tokenKeys } from './config/config.ts';
 import { listOf } from './config/schema.ts';
 import authenticate, { requireAccessToken } from './http/authenticate.ts';
 import { requireClient } from './http/authenticate-client.ts';
+import connections from './http/connections.ts';
 import deadline from './http/deadline.ts';
 import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
@@ -52,6 +53,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     loggerInstance: deps.logger,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  await app.register(connections, config);
   await app.register(errorHandler);
   await app.register(requestId);
   await app.register(authenticate);

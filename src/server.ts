@@ -16,6 +16,9 @@ import { prepareDatabase } from './storage/prepare-database.ts';
 
 // How long closing may take after the shutdown delay
 const closeBoundMs = 10_000;
+// Connections that the system may keep until they are accepted. In a flood Node's 511 run out, and a probe that then comes is
+// dropped and tries again after a second, which is too late for it
+const backlog = 4096;
 // Ctrl-C arrives twice, from the terminal and from npm; within this time both count as one signal
 const sameSignalMs = 500;
 
@@ -73,7 +76,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   const app = await buildApp(config, { logger, hasher, lifecycle, passwordPolicy });
   opened.push(() => closeApp(app));
 
-  await app.listen({ host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+  await app.listen({ host: config.HOST, port: config.PORT, backlog }).catch((error: unknown) => {
     throw new ListenError(config, error);
   });
   await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, {

@@ -183,6 +183,13 @@ export const settingsSchema = Type.Object({
     default: 5000,
     description: 'A request that has no answer by then gets 503; milliseconds from its arrival in full',
   }),
+  CONNECTIONS_MAX: Type.Integer({
+    minimum: 100,
+    maximum: 1_000_000,
+    default: 10_000,
+    description:
+      'Most client connections at once; beyond it each new one takes the place of the one that has been waited for the longest',
+  }),
   SHUTDOWN_DELAY_MS: Type.Optional(
     Type.Integer({
       minimum: 0,

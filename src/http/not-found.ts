@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import createRouter, { type HTTPMethod } from 'find-my-way';
 import { ApiError } from '../errors.ts';
+import { isReadable } from './request-target.ts';
 import { maxParamLength } from './server-options.ts';
-import { isReadable } from './unreadable-path.ts';
 
 /**
  * Tells an unknown path (404) from a known one with a wrong method (405 and Allow, RFC 9110 §15.5.6). Registered

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError, type ErrorCode } from '../errors.ts';
 import { envelope } from './error-handler.ts';
+import { inSlices } from './in-slices.ts';
 import { apiPolicy } from './security-headers.ts';
 
 const parserCodes: Record<string, ErrorCode> = {
@@ -16,22 +17,35 @@ const parserCodes: Record<string, ErrorCode> = {
 // Milliseconds
 const lingering = 1000;
 
+type ClientError = Error & { code?: string };
+
 /** Answers what Node's parser refuses before it is a request at all: the same envelope, written by hand. */
-export function refuseUnparsed(
-  this: FastifyInstance,
-  error: Error & { code?: string },
-  socket: Socket,
-): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+export function unparsedRefuser(): (this: FastifyInstance, error: ClientError, socket: Socket) => void {
+  // Node finds all that are out of time at once, and there may be thousands
+  const refuseLate = inSlices(({ app, socket }: { app: FastifyInstance; socket: Socket }) => {
+    // It may have arrived after all while others had their turn
+    if (!answerOf(socket)?.req.complete) refuseUnparsed(app, 'ERR_HTTP_REQUEST_TIMEOUT', socket);
+  });
+  return function (this: FastifyInstance, { code = '' }, socket) {
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseLate({ app: this, socket });
+    else refuseUnparsed(this, code, socket);
+  };
+}
+
+/** @param cause the code and no more: the error carries the bytes it was found in, which may hold a password */
+function refuseUnparsed(app: FastifyInstance, cause: string, socket: Socket): void {
+  if (cause === 'ECONNRESET' || socket.destroyed) return;
+  // Nothing was asked, and a client that is about to ask would take the answer for its own
+  if (socket.bytesRead === 0) socket.destroy();
   // As Node's own handler does: a second answer must not get into the middle of one that is on its way
-  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  if (answer?.headersSent) socket.destroy();
+  else if (answerOf(socket)?.headersSent) socket.destroy();
   // Not writable when this has been answered already and the client still sends
-  else if (socket.writable) {
-    // The code and no more: the error carries the bytes it was found in, which may hold a password
-    const { code: cause = '' } = error;
-    refuse(this, socket, new ApiError(parserCodes[cause] ?? 'MALFORMED_REQUEST', { cause }));
-  }
+  else if (socket.writable)
+    refuse(app, socket, new ApiError(parserCodes[cause] ?? 'MALFORMED_REQUEST', { cause }));
+}
+
+function answerOf(socket: Socket): ServerResponse<IncomingMessage> | null | undefined {
+  return (socket as Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null })._httpMessage;
 }
 
 function refuse({ log }: FastifyInstance, socket: Duplex, refusal: ApiError): void {
@@ -64,7 +78,7 @@ function rawResponse(refusal: ApiError, id: string): string {
   ].join('\r\n');
 }
 
-/** What Node would refuse without a body, or not at all: Expect, CONNECT, and requests without exactly one Host. */
+/** What Node would refuse without a body, or not at all: Expect, CONNECT, transfer codings, and requests without exactly one Host. */
 export default fp(
   async (app) => {
     // Node drops what comes after 2,000 headers without a word, a second Authorization among it; maxHeaderSize is bound enough
@@ -73,7 +87,7 @@ export default fp(
     const unexpected = new WeakSet<IncomingMessage>();
     app.server.on('checkExpectation', (request, response) => {
       unexpected.add(request);
-      app.routing(request, response);
+      app.server.emit('request', request, response);
     });
 
     app.addHook('onRequest', (request, reply, done) => {
@@ -88,6 +102,13 @@ export default fp(
       // RFC 9112 §3.2. Several come joined by ", ", and no host has a space
       if (host === undefined ? request.httpVersion === '1.1' : host.includes(' ')) {
         return new ApiError('MALFORMED_REQUEST', { detail: 'The request needs exactly one Host header' });
+      }
+      // RFC 9112 §6.1, §6.3: Node reads past codings before "chunked", and past an empty list of them; it finds a length
+      // beside them only when it meets the body
+      const coding = request.headers['transfer-encoding'];
+      const isChunked = coding?.toLowerCase() === 'chunked' && !('content-length' in request.headers);
+      if (coding !== undefined && !isChunked) {
+        return new ApiError('MALFORMED_REQUEST', { detail: 'A body is chunked or has a Content-Length' });
       }
       // RFC 9110 §10.1.1
       return unexpected.has(request) ? new ApiError('EXPECTATION_FAILED') : undefined;

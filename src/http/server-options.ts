@@ -1,9 +1,9 @@
 import { type FastifyHttpOptions, LogController, type RawServerDefault } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { listOf } from '../config/schema.ts';
-import { refuseUnparsed } from './raw-errors.ts';
+import { unparsedRefuser } from './raw-errors.ts';
 import { requestId } from './request-id.ts';
-import { rewriteUnreadable } from './unreadable-path.ts';
+import { routedTarget } from './request-target.ts';
 import { ajvOptions } from './validation.ts';
 
 const maxHeaderSize = 16 * 1024;
@@ -40,8 +40,8 @@ export function serverOptions(config: Pick<Config, 'TRUST_PROXY'>): FastifyHttpO
     requestIdHeader: false,
     genReqId: requestId,
     ajv: ajvOptions,
-    rewriteUrl: rewriteUnreadable,
+    rewriteUrl: routedTarget,
     routerOptions: { maxParamLength },
-    clientErrorHandler: refuseUnparsed,
+    clientErrorHandler: unparsedRefuser(),
   };
 }

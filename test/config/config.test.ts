@@ -35,6 +35,7 @@ const defaults = {
   TRUST_PROXY: '',
   INTROSPECTION_CLIENTS: '',
   REQUEST_DEADLINE_MS: 5000,
+  CONNECTIONS_MAX: 10_000,
   LOG_LEVEL: 'info',
 };
 const secret = randomBytes(48).toString('base64');

@@ -1,0 +1,174 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import fp from 'fastify-plugin';
+import type { Config } from '../config/config.ts';
+import { inSlices } from './in-slices.ts';
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Since when the answer has been under way, as far as has been noticed; milliseconds of performance.now(). */
+  answeringSince?: number;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  /** The request that has the connection. */
+  exchange?: Exchange | undefined;
+  /** Those that were sent behind it: each starts when the one before it has its answer. */
+  readonly behind: (() => void)[];
+}
+
+// RFC 9112 §9.3.2: who pipelines has to expect that the connection ends, and proxies and browsers do not pipeline
+const pipelinedMax = 32;
+const sweepMs = 500;
+
+export interface ConnectionLimits {
+  CONNECTIONS_MAX: number;
+  /** Milliseconds that a client may take to read an answer. */
+  answerTimeout?: number;
+  /** Milliseconds that requests may go on arriving, and answers may go on being read, once the service closes. */
+  closeTimeout?: number;
+}
+
+/**
+ * What Node's own timeouts leave open.
+ *
+ * A connection has one request at a time (RFC 9112 §9.3.2 lets no others run in parallel than safe ones). Node would begin all
+ * that are pipelined at once, and tell those of them that have no answer yet nothing when the client goes away: their work
+ * and their files would stay open for good.
+ *
+ * An answer that is not read in time ends its connection.
+ *
+ * Beyond CONNECTIONS_MAX connections, each new one takes the place of another: of the one that is slowest with its
+ * first request, else of the one that has been kept alive the longest without a request, else of the one that is slowest to
+ * read. So nobody who holds connections open keeps others out, the orchestrator's probes among them.
+ */
+class Connections {
+  readonly #limits: Required<ConnectionLimits>;
+  readonly #reset = inSlices((socket: Socket) => socket.resetAndDestroy());
+  readonly #open = new WeakMap<Socket, Connection>();
+  // All that are open, in one of three sets, the longest there first. Those whose request has arrived meanwhile are
+  // found among the arriving and move on when somebody looks.
+  readonly #arriving = new Set<Connection>();
+  readonly #keptAlive = new Set<Connection>();
+  readonly #working = new Set<Connection>();
+  #closingSince: number | undefined;
+
+  constructor({ CONNECTIONS_MAX, answerTimeout = 30_000, closeTimeout = 5000 }: ConnectionLimits) {
+    this.#limits = { CONNECTIONS_MAX, answerTimeout, closeTimeout };
+  }
+
+  admit(socket: Socket): void {
+    if (this.#count() >= this.#limits.CONNECTIONS_MAX && !this.#makeRoom()) {
+      socket.destroy();
+      return;
+    }
+    const connection: Connection = { socket, behind: [] };
+    this.#open.set(socket, connection);
+    this.#arriving.add(connection);
+    socket.once('close', () => this.#leaveSets(connection));
+  }
+
+  /** Calls `start` when the requests before this one have been answered; never, when the connection ends first. */
+  take(request: IncomingMessage, response: ServerResponse, start: () => void): void {
+    const connection = this.#open.get(request.socket);
+    // What was sent behind one request too many, and is parsed all the same
+    if (connection === undefined || connection.socket.destroyed) return;
+    const begin = () => this.#begin(connection, { request, response }, start);
+    if (connection.exchange === undefined) begin();
+    else if (connection.behind.push(begin) > pipelinedMax) connection.socket.destroy();
+  }
+
+  close(): void {
+    this.#closingSince = performance.now();
+    for (const { socket } of this.#arriving) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  /** Ends the connections whose time is over. */
+  sweep(): void {
+    const now = performance.now();
+    const { answerTimeout, closeTimeout } = this.#limits;
+    const overdue = this.#closingSince !== undefined && now - this.#closingSince > closeTimeout;
+    for (const { socket, exchange } of [...this.#arriving, ...this.#working, ...this.#keptAlive]) {
+      const isAnswering = exchange?.response.headersSent === true;
+      if (isAnswering) exchange.answeringSince ??= now;
+      const isLate = isAnswering && now - (exchange.answeringSince ?? now) > answerTimeout;
+      // With a reset, so that the system does not go on keeping what is not read
+      if (isLate || (overdue && (isAnswering || !exchange?.request.complete))) this.#reset(socket);
+    }
+  }
+
+  #begin(connection: Connection, exchange: Exchange, start: () => void): void {
+    connection.exchange = exchange;
+    this.#leaveSets(connection);
+    this.#arriving.add(connection);
+    exchange.response.once('close', () => {
+      connection.exchange = undefined;
+      if (connection.socket.destroyed) return;
+      this.#leaveSets(connection);
+      this.#keptAlive.add(connection);
+      connection.behind.shift()?.();
+    });
+    start();
+  }
+
+  #count(): number {
+    return this.#arriving.size + this.#keptAlive.size + this.#working.size;
+  }
+
+  #makeRoom(): boolean {
+    const slowest = this.#slowestToSend() ?? first(this.#keptAlive) ?? this.#slowestToRead();
+    if (slowest === undefined) return false;
+    this.#leaveSets(slowest);
+    slowest.socket.resetAndDestroy();
+    return true;
+  }
+
+  #slowestToSend(): Connection | undefined {
+    for (const connection of this.#arriving) {
+      if (!connection.exchange?.request.complete) return connection;
+      this.#arriving.delete(connection);
+      this.#working.add(connection);
+    }
+    return undefined;
+  }
+
+  #slowestToRead(): Connection | undefined {
+    for (const connection of this.#working) if (connection.exchange?.response.headersSent) return connection;
+    return undefined;
+  }
+
+  #leaveSets(connection: Connection): void {
+    this.#arriving.delete(connection) ||
+      this.#keptAlive.delete(connection) ||
+      this.#working.delete(connection);
+  }
+}
+
+function first<T>(set: Set<T>): T | undefined {
+  const [member] = set;
+  return member;
+}
+
+export default fp<Pick<Config, 'CONNECTIONS_MAX'> & ConnectionLimits>(
+  async (app, limits) => {
+    const connections = new Connections(limits);
+    app.server.on('connection', (socket) => connections.admit(socket));
+    // Before Fastify makes anything of a request: one that has to wait, or is dropped, costs next to nothing
+    const listeners = app.server.listeners('request') as RequestListener[];
+    app.server.removeAllListeners('request');
+    app.server.on('request', (request, response) => {
+      connections.take(request, response, () => {
+        for (const listener of listeners) listener(request, response);
+      });
+    });
+    let sweeping: NodeJS.Timeout | undefined;
+    app.addHook('onListen', async () => {
+      sweeping = setInterval(() => connections.sweep(), sweepMs).unref();
+    });
+    app.addHook('preClose', async () => connections.close());
+    app.addHook('onClose', async () => clearInterval(sweeping));
+  },
+  { name: 'connections' },
+);

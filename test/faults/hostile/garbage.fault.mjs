@@ -1,0 +1,67 @@
+import { hostileFault } from '../support/hostile.mjs';
+import { head, login, post } from '../support/requests.mjs';
+import { Swarm } from '../support/swarm.mjs';
+
+const bodyHead = ['Content-Type: application/json'];
+
+/** What is sent, and the answers that may come first. Each has an answer, or its connection is closed, within 2 s. */
+const kinds = {
+  'headers past 16 KiB': [() => head('GET', '/livez', [`A: ${'a'.repeat(20_000)}`]), '431 HEADERS_TOO_LARGE'],
+  'many headers': [() => head('GET', '/livez', Array(9000).fill('A: b')), '431 HEADERS_TOO_LARGE'],
+  'a long target': [() => head('GET', `/${'a'.repeat(20_000)}`), '431 HEADERS_TOO_LARGE'],
+  'a target of slashes': [() => head('GET', '/'.repeat(15_000)), '404 NOT_FOUND'],
+  'a target of escapes': [() => head('GET', `/${'%41'.repeat(5000)}`), '404 NOT_FOUND'],
+  'garbage behind a request': [
+    () => `${head('GET', '/livez')}\x00\x01garbage\r\n\r\n`,
+    '400 MALFORMED_REQUEST',
+  ],
+  'bytes at random': [
+    () => Buffer.from(Array.from({ length: 2000 }, () => Math.random() * 256)),
+    '400 MALFORMED_REQUEST',
+  ],
+  '2,000 pipelined requests': [() => head('GET', '/livez').repeat(2000), ''],
+  '500 pipelined logins': [() => login().repeat(500), ''],
+  'two lengths': [
+    () =>
+      head('POST', '/api/v1/auth/login', [...bodyHead, 'Content-Length: 5', 'Transfer-Encoding: chunked']),
+    '400 MALFORMED_REQUEST',
+  ],
+  TRACE: [() => head('TRACE', '/livez'), '405 METHOD_NOT_ALLOWED'],
+  CONNECT: [() => head('CONNECT', 'example.com:443'), '405 METHOD_NOT_ALLOWED'],
+  'a body past 16 KiB': [() => post('/api/v1/auth/login', ' '.repeat(20_000)), '413 BODY_TOO_LARGE'],
+  'an odd content type': [
+    () =>
+      `${head('POST', '/api/v1/auth/login', ['Content-Type: application/json\ta', 'Content-Length: 2'])}{}`,
+    '415 UNSUPPORTED_MEDIA_TYPE',
+  ],
+};
+
+export default {
+  name: 'hostile/garbage',
+  promise:
+    'What is no request, or more of it than is allowed, is refused at once: envelope or closed connection',
+  needs: ['proc'],
+  run: (context) => hostileFault({ ...context, attack }),
+};
+
+async function attack({ replica, short }) {
+  const each = short ? 20 : 100;
+  const broken = [];
+  const outcomes = {};
+  for (const [name, [first, expected]] of Object.entries(kinds)) {
+    const swarm = new Swarm(replica.port);
+    await swarm.open(each, { first, perSecond: 20 });
+    await swarm.untilClosed(2000);
+    outcomes[name] = swarm.outcomes();
+    swarm.close();
+    broken.push(...swarm.malformed().map((problem) => `${name}: ${problem}`));
+    // Who pipelines that many requests may be cut off before the first answer
+    const odd = Object.keys(outcomes[name]).filter((outcome) => outcome !== expected);
+    if (expected !== '' && odd.length > 0) broken.push(`${name}: ${JSON.stringify(outcomes[name])}`);
+  }
+  return {
+    saw: `${Object.keys(kinds).length} kinds of garbage, ${each} of each: refused at once`,
+    broken,
+    figures: { each, outcomes },
+  };
+}

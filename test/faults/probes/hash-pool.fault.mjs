@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newClient } from '../support/client.mjs';
+import { tally } from '../support/measure.mjs';
+import { probeFault } from '../support/probe-fault.mjs';
+
+const clients = 60;
+
+export default {
+  name: 'probes/hash-pool',
+  promise: 'The hash pool is saturated: 60 clients that log in without a pause',
+  needs: ['proc'],
+  run: (context) => probeFault({ ...context, inject }),
+};
+
+async function inject({ replica, short }) {
+  const began = Date.now();
+  const until = began + (short ? 4000 : 10_000);
+  const answers = [];
+  const body = { email: 'good@example.com', password: 'analytical engine' };
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      const client = newClient(replica.origin, { patience: 10_000 });
+      while (Date.now() < until) {
+        const answer = await client.send('POST', '/api/v1/auth/login', { body });
+        answers.push(answer);
+        // As a client does that was told to come back
+        if (answer.status === 503) await sleep(100);
+      }
+      client.close();
+    }),
+  );
+  const counts = tally(answers, ({ status, code, error }) => `${status ?? error} ${code ?? ''}`.trim());
+  return { began, ended: Date.now(), saw: `logins: ${JSON.stringify(counts)}` };
+}

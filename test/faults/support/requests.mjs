@@ -1,0 +1,18 @@
+// Requests as bytes, for clients that do not keep to HTTP.
+
+const password = 'analytical engine';
+
+/** @param {string[]} headers beside Host */
+export function head(method, target, headers = []) {
+  return [`${method} ${target} HTTP/1.1`, 'Host: gatehouse', ...headers, '', ''].join('\r\n');
+}
+
+export function post(target, body, headers = []) {
+  const own = ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`];
+  return `${head('POST', target, [...own, ...headers])}${body}`;
+}
+
+/** A login, of the good client unless told otherwise. */
+export function login(email = 'good@example.com') {
+  return post('/api/v1/auth/login', JSON.stringify({ email, password }));
+}
