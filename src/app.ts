@@ -11,6 +11,7 @@ import errorHandler from './http/error-handler.ts';
 import forms from './http/forms.ts';
 import health, { type Lifecycle, requireStarted } from './http/health.ts';
 import iJson from './http/i-json.ts';
+import lastAnswer from './http/last-answer.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
 import rawErrors from './http/raw-errors.ts';
@@ -53,6 +54,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   await app.register(errorHandler);
+  await app.register(lastAnswer, deps);
   await app.register(requestId);
   await app.register(authenticate);
   await app.register(requestLog);

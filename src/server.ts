@@ -16,6 +16,8 @@ import { prepareDatabase } from './storage/prepare-database.ts';
 
 // How long closing may take after the shutdown delay
 const closeBoundMs = 10_000;
+// How long of that clients may take to send the rest of their requests and to read their answers
+const requestsBoundMs = 8000;
 // Ctrl-C arrives twice, from the terminal and from npm; within this time both count as one signal
 const sameSignalMs = 500;
 
@@ -121,11 +123,18 @@ function stopOnSignals(service: Service, started: Promise<void>, delayMs: number
   }
 }
 
-/** Stops listening, and waits for the requests in flight. */
+/** Stops listening, and waits for the requests in flight, as long as their clients may take. */
 async function closeApp(app: FastifyInstance): Promise<void> {
   // Node closes the connections that are idle when it is told to, but not those that become idle later
   const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
-  await app.close().finally(() => clearInterval(sweep));
+  const cut = setTimeout(() => {
+    app.log.warn('clients that are too slow to wait for are cut off');
+    app.server.closeAllConnections();
+  }, requestsBoundMs);
+  await app.close().finally(() => {
+    clearInterval(sweep);
+    clearTimeout(cut);
+  });
 }
 
 /** Undoes all that was opened, newest first, each even if another fails. */

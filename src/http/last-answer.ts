@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import fp from 'fastify-plugin';
+import type { Lifecycle } from './health.ts';
+
+/**
+ * From the moment that the process is told to end, each answer says that it is the last of its connection: a client that
+ * goes on sends its next request on a new connection, to whoever gets traffic then, and none meets one that has just
+ * been closed.
+ */
+export default fp<{ lifecycle: Lifecycle }>(
+  async (app, { lifecycle }) => {
+    // Of each connection
+    const newest = new WeakMap<Socket, IncomingMessage>();
+    const ended = new WeakSet<Socket>();
+
+    app.addHook('onRequest', ({ raw }, _reply, done) => {
+      // RFC 9112 §9.6: what came after the last request is not processed. Nobody could be told of it
+      if (ended.has(raw.socket)) return;
+      newest.set(raw.socket, raw);
+      done();
+    });
+
+    app.addHook('onSend', ({ raw }, reply, _payload, done) => {
+      if (lifecycle.phase !== 'draining') return done();
+      // Once all that has arrived is parsed: pipelined requests are all to be answered, and Node drops the answers that
+      // come after one which says that it is the last
+      setImmediate(() => {
+        if (newest.get(raw.socket) === raw) {
+          reply.raw.setHeader('connection', 'close');
+          ended.add(raw.socket);
+        } else reply.raw.removeHeader('connection');
+        done();
+      });
+    });
+  },
+  { name: 'last-answer' },
+);
