@@ -59,8 +59,8 @@ export async function startService({ env = {}, replicas = 1 } = {}) {
   return { ...service, origin: service.origins[0] };
 }
 
-/** In a folder where no .env lies, and with no setting of the caller's environment. */
-function spawnService(env, folder, log) {
+/** One replica, in a folder where no .env lies, and with no setting of the caller's environment. */
+export function spawnService(env, folder, log) {
   const { PATH, HOME, TMPDIR } = process.env;
   const always = { NODE_ENV: 'production', HOST: '127.0.0.1', BCRYPT_COST: '10', SHUTDOWN_DELAY_MS: '0' };
   return spawn(process.execPath, [path.join(root, 'dist', 'server.js')], {
