@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from './health.ts';
 
@@ -36,3 +37,27 @@ export default fp<{ lifecycle: Lifecycle }>(
   },
   { name: 'last-answer' },
 );
+
+// Milliseconds; clients that never stop coming have to be left out in the end
+const acceptBoundMs = 1000;
+
+/**
+ * Takes in the connections that clients have opened already: the kernel resets those that still wait when the listener
+ * closes. Node accepts one in a turn of its event loop, so that a busy process has many waiting. To be run right before.
+ */
+export async function acceptWaiting(server: Server): Promise<void> {
+  let accepted: number;
+  let sofar = 0;
+  const count = () => {
+    sofar += 1;
+  };
+  server.on('connection', count);
+  const end = performance.now() + acceptBoundMs;
+  do {
+    accepted = sofar;
+    // What the first turn acts on may have been polled for before
+    await turn();
+    await turn();
+  } while (sofar > accepted && performance.now() < end);
+  server.off('connection', count);
+}

@@ -118,6 +118,26 @@ t.test('what follows the last answer of a connection is not carried out', async 
   t.strictSame(rows, []);
 });
 
+t.test(
+  'connections that were opened in time are served, however late the process is to accept them',
+  async (t) => {
+    const service = await startService(t, { delay: 500 });
+    await terminate(service);
+    service.gatehouse.child.kill('SIGSTOP');
+    const clients = await Promise.all(Array.from({ length: 100 }, () => rawConnection(service.port)));
+    const closed = clients.map(({ socket }) => {
+      socket.on('error', (error) => t.error(error));
+      socket.write(get('/livez'));
+      return once(socket, 'close');
+    });
+    await sleep(600);
+    service.gatehouse.child.kill('SIGCONT');
+    await Promise.all(closed);
+    t.equal(clients.filter(({ received }) => received().startsWith('HTTP/1.1 200')).length, 100);
+    t.strictSame(await service.gatehouse.ended, { code: 0, signal: null });
+  },
+);
+
 t.test('clients that never finish their requests do not hold the exit', async (t) => {
   const service = await startService(t, { delay: 0 });
   const { socket } = await rawConnection(service.port);

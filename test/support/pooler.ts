@@ -1,0 +1,34 @@
+const { TEST_DATABASE_URL: serverUrl = 'postgres://none', TEST_POOLER_URL: poolerUrl } = process.env;
+
+/** Whether the service of this run reaches its database through PgBouncer: npm run test:pgbouncer. */
+export const isPooled = poolerUrl !== undefined;
+
+/** The URL by which the service reaches a database of the tests' server: through the pooler when there is one. */
+export function serviceUrl(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  const server = new URL(serverUrl);
+  if (poolerUrl === undefined || url.host !== server.host) return databaseUrl;
+  const pooler = new URL(poolerUrl);
+  url.host = pooler.host;
+  // Roles that a test has created are let in as they are
+  if (url.username === server.username) {
+    url.username = pooler.username;
+    url.password = pooler.password;
+  }
+  return url.href;
+}
+
+/**
+ * The settings by which the service reaches a database, given its own URL or that of a proxy before it. Migrations go past
+ * the pooler, as they need the role that owns the tables.
+ */
+export function databaseSettings(databaseUrl: string): Record<string, string> {
+  if (!isPooled) return { DATABASE_URL: databaseUrl };
+  const migration = new URL(serverUrl);
+  migration.pathname = new URL(databaseUrl).pathname;
+  return {
+    DATABASE_URL: serviceUrl(databaseUrl),
+    DATABASE_MIGRATION_URL: migration.href,
+    DATABASE_PREPARED_STATEMENTS: 'false',
+  };
+}
