@@ -8,7 +8,7 @@ import { errorSerializer } from '../../src/observability/logger.ts';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
 import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
-import { databaseSettings } from './pooler.ts';
+import { databaseSettings, serviceUrl } from './pooler.ts';
 import { watch } from './watch.ts';
 
 export interface TestApp {
@@ -57,7 +57,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     { ...always, ...databaseSettings(database.url), ...options.env },
     'there-is-none.env',
   );
-  const config = completeConfig(settings, secrets);
+  const config = completeConfig(settings, { ...secrets, DATABASE_URL: serviceUrl(database.url) });
   const logLines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: config.LOG_LEVEL, serializers: { err: errorSerializer } },
