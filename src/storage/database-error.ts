@@ -19,15 +19,21 @@ const systemCodes = [
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
+  'ECONNABORTED',
   'EHOSTUNREACH',
+  'EHOSTDOWN',
   'ENETUNREACH',
+  'ENETDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
+  // Node's own: written to a socket that had ended meanwhile
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END',
 ];
 
 // pg gives these no code
 const driverMessages =
-  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Query read timeout|not queryable|Cannot use a pool after calling end|does not support SSL/;
+  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Query read timeout|not queryable|Cannot use a pool after calling end|does not support SSL|error establishing an SSL connection/;
 
 /** True when the same statement may succeed a moment later, against the same or another server. */
 export function isUnavailable(error: unknown): boolean {

@@ -7,6 +7,8 @@ import { migrationsTable, newestMigration } from './migrate.ts';
 export type DatabaseState = 'ready' | 'database' | 'schema_behind';
 
 const probeTimeoutMs = 500;
+// That a connection has ended says nothing about the server it led to, nor about the one that is in its place by now
+const attempts = 3;
 const undefinedTable = '42P01';
 
 /**
@@ -22,8 +24,17 @@ export class DatabaseProbe {
     this.#databaseUrl = databaseUrl;
   }
 
-  /** Never rejects: what goes wrong is the answer. Takes at most a second. */
+  /** Never rejects: what goes wrong is the answer. Takes little more than a second at most. */
   async ask(): Promise<DatabaseState> {
+    const began = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      const state = await this.#askOnce();
+      const isSlow = performance.now() - began > probeTimeoutMs / 2;
+      if (state !== 'database' || attempt === attempts || isSlow) return state;
+    }
+  }
+
+  async #askOnce(): Promise<DatabaseState> {
     try {
       const client = await this.#connected();
       const { rows } = await client.query<{ read_only: boolean; migrated: boolean }>(
@@ -62,7 +73,7 @@ export class DatabaseProbe {
     return client;
   }
 
-  // A standby, or a server that was demoted: the next time may find the new primary behind the same address
+  // A standby, or a server that was demoted: the next attempt may find the new primary behind the same address
   #unreachable(): DatabaseState {
     this.#drop();
     return 'database';

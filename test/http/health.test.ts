@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Answer, startApp, type TestApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, waitUntilBlocking } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 
 // Milliseconds, longer than an answer is cached
@@ -114,6 +114,22 @@ t.test('readiness comes and goes', async (t) => {
   );
   await sleep(cacheOver);
   ready(t, await get('/readyz'));
+});
+
+t.test('a connection that breaks while it is asked over says nothing about the database', async (t) => {
+  const { get, database } = await startApp(t);
+  ready(t, await get('/readyz'));
+  await sleep(cacheOver);
+  await database.client.query('BEGIN; LOCK TABLE pgmigrations');
+  const answer = get('/readyz');
+  await waitUntilBlocking(database.client);
+  const { rows } = await database.client.query<{ terminated: boolean }>(
+    `SELECT pg_terminate_backend(pid) AS terminated FROM pg_stat_activity
+     WHERE application_name = 'gatehouse-probe' AND datname = current_database()`,
+  );
+  t.strictSame(rows, [{ terminated: true }]);
+  await database.client.query('ROLLBACK');
+  ready(t, await answer);
 });
 
 t.test('however many ask, the database is asked twice a second', async (t) => {

@@ -17,9 +17,22 @@ t.test('isUnavailable: the same statement may succeed a moment later', async (t)
     '40P01',
   ])
     t.equal(isUnavailable(withCode(code)), true, code);
-  for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'])
+  for (const code of [
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'EPIPE',
+    'ETIMEDOUT',
+    'ENETDOWN',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'ERR_STREAM_DESTROYED',
+  ])
     t.equal(isUnavailable(withCode(code)), true, code);
-  for (const message of ['Connection terminated unexpectedly', 'Query read timeout'])
+  for (const message of [
+    'Connection terminated unexpectedly',
+    'Query read timeout',
+    'There was an error establishing an SSL connection',
+  ])
     t.equal(isUnavailable(new Error(message)), true, message);
   // localhost that resolves to IPv4 and IPv6 gives one error for each, in an AggregateError
   t.equal(isUnavailable(new AggregateError([withCode('ECONNREFUSED')])), true);

@@ -10,9 +10,9 @@ export default {
 };
 
 async function inject({ cluster, short }) {
-  cluster.pause();
   const began = performance.now();
+  cluster.pause();
   await sleep(short ? 5000 : 10_000);
   cluster.resume();
-  return { began, accepting: await cluster.untilAccepting() };
+  return [{ began, accepting: await cluster.untilAccepting() }];
 }

@@ -14,17 +14,17 @@ import path from 'node:path';
 // What a fault makes on this machine is written down before it is made, so that whoever started the fault can remove it
 // when the fault itself was killed.
 
-const list =
-  process.env.FAULT_BELONGINGS ?? path.join(mkdtempSync(path.join(tmpdir(), 'gatehouse-faults-')), 'list');
+let list = process.env.FAULT_BELONGINGS;
 
 /** @param {'folder' | 'mount' | 'data' | 'process' | 'network'} kind `data` is a folder that a Postgres runs in */
 export function own(kind, name) {
+  list ??= path.join(mkdtempSync(path.join(tmpdir(), 'gatehouse-faults-')), 'list');
   appendFileSync(list, `${JSON.stringify({ kind, name })}\n`);
 }
 
 /** Removes all that a list names, the newest first; what is gone already is passed over. */
 export function sweep(file = list) {
-  if (!existsSync(file)) return;
+  if (file === undefined || !existsSync(file)) return;
   const entries = readFileSync(file, 'utf8')
     .trim()
     .split('\n')

@@ -2,10 +2,15 @@ import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  cpSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,10 +33,11 @@ const patience = 60_000;
  * It always listens on the same port, so that it can be stopped and started behind a service's back. As root it runs as
  * the unprivileged user that the embedded Postgres runs as.
  *
- * @param {{ folder?: string, settings?: Record<string, string>, network?: object }} options `folder` is an empty one to
- *   live in, such as a mount; `network` one of network.mjs, in which the server then runs
+ * @param {{ folder?: string, walFolder?: string, settings?: Record<string, string>, network?: object }} options `folder`
+ *   is one to live in, such as a mount, and `walFolder` one for its write-ahead log; `network` is one of network.mjs, in
+ *   which the server then runs
  */
-export async function createCluster({ folder, settings = {}, network } = {}) {
+export async function createCluster({ folder, walFolder, settings = {}, network } = {}) {
   const home = realpathSync(folder ?? mkdtempSync(path.join(tmpdir(), 'gatehouse-cluster-')));
   if (!folder) own('folder', home);
   chmodSync(home, 0o711);
@@ -41,10 +47,20 @@ export async function createCluster({ folder, settings = {}, network } = {}) {
   const binaries = await findBinaries(account, systemShelters, () => {});
   const { password, synced } = await initialise({ home, data, binaries, account }, () => {});
   await synced;
+  if (walFolder) moveWal(data, walFolder);
   const host = network?.address ?? '127.0.0.1';
   const port = await freePort();
   writeFileSync(path.join(data, 'pg_hba.conf'), hostRules);
   return new Cluster({ home, data, account, binaries, password, host, port, network, settings }).start();
+}
+
+function moveWal(data, folder) {
+  const [from, to] = [path.join(data, 'pg_wal'), path.join(realpathSync(folder), 'pg_wal')];
+  cpSync(from, to, { recursive: true });
+  const { uid, gid } = statSync(from);
+  for (const name of ['.', ...readdirSync(to, { recursive: true })]) chownSync(path.join(to, name), uid, gid);
+  rmSync(from, { recursive: true });
+  symlinkSync(to, from);
 }
 
 const hostRules = 'host all all all scram-sha-256\nhost replication all all scram-sha-256\n';

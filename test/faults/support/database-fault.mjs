@@ -12,22 +12,23 @@ import { watchProbes } from './watch.mjs';
  * clients, probes, tables and the process show to the promises of docs/reliability.md.
  *
  * @param {object} options
- * @param {(at: { cluster, replica, short, log }) => Promise<{ began: number, accepting: number }>} options.inject causes the
- *   fault and ends it; gives when it began and when Postgres accepted connections again, by performance.now()
- * @param {object} [options.expected] what this fault may show beside the usual: see verdict.mjs
+ * @param {(at: { cluster, replica, short, log }) => Promise<{ began: number, accepting: number }[]>} options.inject causes the
+ *   fault and ends it, once or several times; gives when it began and when Postgres accepted connections again, by
+ *   performance.now()
+ * @param {{ readiness?: 'goes' | 'may go' | 'stays' }} [options.expected] what becomes of /readyz
  */
-export async function databaseFault({ short, log, inject, cluster: clusterOptions, env, expected = {} }) {
+export async function databaseFault(options) {
+  const { short, log, inject, cluster: clusterOptions, env, load, expected = {} } = options;
   const cluster = await createCluster(clusterOptions);
   const replica = await startReplica({ databaseUrl: cluster.url(), env });
-  const traffic = await startTraffic({ origins: [replica.origin] });
+  const traffic = await startTraffic({ origins: [replica.origin], ...load });
   const probes = watchProbes(replica.origin);
   // Until compiled code, caches and the pool are as they stay
   await sleep(short ? 3000 : 6000);
   const before = await settledUsage(replica);
   const calmUntil = performance.now();
 
-  const times = await inject({ cluster, replica, short, log });
-  log(`over after ${Math.round(performance.now() - times.began)} ms`);
+  const periods = await inject({ cluster, replica, short, log });
   await sleep(short ? 4000 : 8000);
   const after = await settledUsage(replica);
   const connections = await cluster.ask(
@@ -36,7 +37,7 @@ export async function databaseFault({ short, log, inject, cluster: clusterOption
   await Promise.all([traffic.stop(), probes.stop()]);
   const audited = await audit((sql) => cluster.ask(sql), traffic.ledger);
   return judge({
-    ...times,
+    periods,
     calmUntil,
     ledger: traffic.ledger,
     audited,

@@ -37,10 +37,13 @@ export function createNetwork() {
         env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
       });
     },
-    /** Every packet in and out is dropped from now on, those of connections that exist too, and nobody is told. */
-    drop() {
+    /**
+     * Every packet in these directions is dropped from now on, those of connections that exist too, and nobody is told.
+     * They are seen from inside: "output" is what answers.
+     */
+    drop(hooks = ['input', 'output']) {
       inside('nft', 'add table inet fault');
-      for (const hook of ['input', 'output']) {
+      for (const hook of hooks) {
         inside('nft', `add chain inet fault ${hook} { type filter hook ${hook} priority 0; policy drop; }`);
       }
     },

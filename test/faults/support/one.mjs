@@ -1,24 +1,29 @@
 // Runs one fault in a process of its own, and sends what came of it to run.mjs.
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { missing } from './needs.mjs';
 
 const [file, ...flags] = process.argv.slice(2);
-const log = (message) => process.send({ log: message });
+const short = flags.includes('--short');
 
 // What still runs when the outcome is known must not hold up the end
 const end = (outcome) => process.send(outcome, () => process.exit());
 
-try {
-  const { default: fault } = await import(pathToFileURL(file));
-  const { name, promise } = fault;
-  const lacking = missing(fault.needs ?? []);
-  if (lacking.length > 0) end({ name, promise, skipped: lacking });
-  else end({ name, promise, ...(await fault.run({ short: flags.includes('--short'), log })) });
-} catch (error) {
-  end({ broken: error.stack ?? String(error), ...error.result });
+async function outcomeOf({ name, promise, needs = [], inShort = true, run }) {
+  if (short && !inShort && !flags.includes('--named')) return { leftOut: true };
+  const lacking = missing(needs);
+  if (lacking.length > 0) return { name, promise, skipped: lacking };
+  try {
+    return { name, promise, ...(await run({ short, log: (message) => process.send({ log: message }) })) };
+  } catch (error) {
+    return { name, promise, broken: error?.stack ?? String(error), ...error?.result };
+  }
 }
 
 process.on('disconnect', () => process.exit(1));
-process.on('unhandledRejection', (error) =>
-  end({ broken: `${fileURLToPath(import.meta.url)}: ${error?.stack}` }),
-);
+process.on('unhandledRejection', (error) => end({ broken: `nothing caught: ${error?.stack}` }));
+try {
+  const { default: fault } = await import(pathToFileURL(file));
+  end(await outcomeOf(fault));
+} catch (error) {
+  end({ broken: error.stack });
+}

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newClient } from './client.mjs';
 import { Ledger } from './ledger.mjs';
 
-// Some nine hashes a second, which no queue forms for, and ten times as many requests without one. A pause is the mean of
-// what a user waits between two requests, in milliseconds.
+// Two passwords at once, so that nobody is told PASSWORD_HASHING_BUSY. A pause is the mean of what a user waits between
+// two requests, in milliseconds.
 const usual = {
-  register: { users: 3, pause: 600 },
-  login: { users: 3, pause: 600 },
+  register: { users: 1, pause: 250 },
+  login: { users: 1, pause: 250 },
   refresh: { users: 6, pause: 80 },
   me: { users: 4, pause: 60 },
 };
@@ -23,14 +23,15 @@ const loginsPerPerson = 40;
  *   `connect` makes each user's client
  * @returns `ledger`, and `stop()`, which resolves when all requests under way have ended
  */
-export async function startTraffic({
-  origins,
-  mix = usual,
-  retryMs = 250,
-  patience = 15_000,
-  graceSeconds = 10,
-  connect = newClient,
-}) {
+export async function startTraffic(options) {
+  const {
+    origins,
+    mix = usual,
+    retryMs = 250,
+    patience = 15_000,
+    graceSeconds = 10,
+    connect = newClient,
+  } = options;
   const ledger = new Ledger({ graceSeconds });
   const stopping = new AbortController();
   // One for each user at rest
@@ -132,6 +133,8 @@ class User {
     const outcome = await this.client.send(method, target, options);
     const { body: _, ...entry } = outcome;
     this.ledger.add(kind, entry);
+    if ([400, 404, 415, 422].includes(outcome.status))
+      throw new Error(`the load itself is wrong: ${kind} ${outcome.status} ${JSON.stringify(outcome.body)}`);
     return outcome;
   }
 
