@@ -58,16 +58,22 @@ export async function startPgbouncer({ serverUrl, role, poolSize = 10 }) {
   return pooler;
 }
 
+/** What the service cannot send through a pooler, as README.md has it. */
+function roleSettings(role) {
+  return `
+     ALTER ROLE ${role} SET default_transaction_isolation = 'read committed';
+     ALTER ROLE ${role} SET statement_timeout = '2500ms';
+     ALTER ROLE ${role} SET lock_timeout = '2000ms';
+     ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '10s'`;
+}
+
 /** With all that the owner of the tables may do, and with the settings that the service cannot send through a pooler. */
 async function createRole(serverUrl, role, password) {
   const owner = decodeURIComponent(new URL(serverUrl).username);
   await ask(
     serverUrl,
     `CREATE ROLE ${role} LOGIN PASSWORD '${password}' IN ROLE ${pg.escapeIdentifier(owner)};
-     ALTER ROLE ${role} SET default_transaction_isolation = 'read committed';
-     ALTER ROLE ${role} SET statement_timeout = '2500ms';
-     ALTER ROLE ${role} SET lock_timeout = '2000ms';
-     ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '10s'`,
+     ${roleSettings(role)}`,
   );
 }
 
@@ -92,6 +98,7 @@ pool_mode = transaction
 default_pool_size = ${poolSize}
 max_client_conn = 2000
 server_idle_timeout = 5
+server_login_retry = 1
 auth_type = scram-sha-256
 auth_file = ${path.join(folder, 'users.txt')}
 auth_user = ${owner}

@@ -4,6 +4,7 @@ import { type Answer, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, logIn, newPerson, registerAndLogIn } from '../support/people.ts';
+import { isPooled } from '../support/pooler.ts';
 import { refused } from '../support/refused.ts';
 
 t.test('what a request costs the database', async (t) => {
@@ -12,23 +13,25 @@ t.test('what a request costs the database', async (t) => {
   const gatehouse = await startApp(t, { database: { ...database, url: proxy.url } });
   const { post, get } = gatehouse;
 
+  /** The names of statements; behind a pooler, where nothing is kept in a connection, as many without a name. */
+  const named = (...names: string[]) => (isPooled ? names.map(() => '') : names);
   /** The statements that reached the server while `request` ran, by name. */
   const statementsOf = async (request: () => Promise<unknown>) => {
     proxy.messages.length = 0;
     await request();
     const bound = proxy.messages.filter(({ type }) => type === 'Bind').map(({ statement }) => statement);
-    t.equal(bound.length, proxy.countStatements('gatehouse'), 'every statement is prepared and has a name');
+    t.equal(bound.length, proxy.countStatements('gatehouse'), 'every statement has its values bound');
     return bound;
   };
 
   const person = newPerson();
   const registration = { ...person };
-  t.strictSame(await statementsOf(() => post('/api/v1/register-user', registration)), ['insert_user']);
+  t.strictSame(await statementsOf(() => post('/api/v1/register-user', registration)), named('insert_user'));
   t.strictSame(
     await statementsOf(async () => {
       t.equal((await post('/api/v1/register-user', registration)).status, 409);
     }),
-    ['insert_user'],
+    named('insert_user'),
     'a taken email costs no more',
   );
 
@@ -37,18 +40,19 @@ t.test('what a request costs the database', async (t) => {
     await statementsOf(async () => {
       tokens = await logIn(gatehouse, person);
     }),
-    ['select_credentials', 'insert_session'],
+    named('select_credentials', 'insert_session'),
   );
   t.strictSame(
     await statementsOf(() =>
       post('/api/v1/auth/login', { email: 'nobody@example.com', password: 'wrong one' }),
     ),
-    ['select_credentials'],
+    named('select_credentials'),
   );
 
-  t.strictSame(await statementsOf(() => get('/api/v1/me', bearer(tokens.accessToken))), [
-    'select_user_by_session',
-  ]);
+  t.strictSame(
+    await statementsOf(() => get('/api/v1/me', bearer(tokens.accessToken))),
+    named('select_user_by_session'),
+  );
   const refreshToken = tokens.refreshToken;
   const refresh = () => post('/api/v1/auth/refresh-token', { refresh_token: refreshToken });
   let successor = '';
@@ -56,15 +60,15 @@ t.test('what a request costs the database', async (t) => {
     await statementsOf(async () => {
       successor = String((await refresh()).body['refresh_token']);
     }),
-    ['rotate_session'],
+    named('rotate_session'),
   );
-  t.strictSame(await statementsOf(refresh), ['rotate_session'], 'repeated within the grace');
+  t.strictSame(await statementsOf(refresh), named('rotate_session'), 'repeated within the grace');
   await post('/api/v1/auth/refresh-token', { refresh_token: successor });
   t.strictSame(
     await statementsOf(async () => {
       t.equal((await refresh()).body['error_code'], 'REFRESH_TOKEN_REUSED');
     }),
-    ['rotate_session', 'delete_reused_session'],
+    named('rotate_session', 'delete_reused_session'),
   );
 
   t.strictSame(
@@ -97,7 +101,10 @@ t.test('what a request costs the database', async (t) => {
     const own = bearer(person.accessToken);
     const logout = (refreshToken: string) => post('/api/v1/auth/logout', { refresh_token: refreshToken });
     const costs = async (statement: string, status: number, request: () => Promise<Answer>) =>
-      t.strictSame(await statementsOf(async () => t.equal((await request()).status, status)), [statement]);
+      t.strictSame(
+        await statementsOf(async () => t.equal((await request()).status, status)),
+        named(statement),
+      );
 
     await costs('select_sessions', 200, () => get(sessions, own));
     const { refreshToken } = await logIn(gatehouse, person);
@@ -132,10 +139,7 @@ t.test('what a request costs the database', async (t) => {
     await get('/api/v1/me', bearer(accessToken));
     proxy.messages.length = 0;
     await get('/api/v1/me', bearer(accessToken));
-    t.strictSame(
-      proxy.messages.filter(({ type }) => type === 'Parse'),
-      [],
-    );
+    t.equal(proxy.messages.filter(({ type }) => type === 'Parse').length, isPooled ? 1 : 0);
   });
 
   await t.test('values are bound, never part of the SQL', async (t) => {

@@ -3,6 +3,15 @@ const { TEST_DATABASE_URL: serverUrl = 'postgres://none', TEST_POOLER_URL: poole
 /** Whether the service of this run reaches its database through PgBouncer: npm run test:pgbouncer. */
 export const isPooled = poolerUrl !== undefined;
 
+/** What a role that a test creates for the service needs behind the pooler, as README.md has it; nothing without one. */
+export function pooledRole(role: string): string {
+  if (!isPooled) return '';
+  return `
+    ALTER ROLE ${role} SET default_transaction_isolation = 'read committed';
+    ALTER ROLE ${role} SET statement_timeout = '2500ms';
+    ALTER ROLE ${role} SET lock_timeout = '2000ms'`;
+}
+
 /** The URL by which the service reaches a database of the tests' server: through the pooler when there is one. */
 export function serviceUrl(databaseUrl: string): string {
   const url = new URL(databaseUrl);
