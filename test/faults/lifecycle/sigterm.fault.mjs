@@ -53,6 +53,7 @@ export default {
     const sent = ledger.requests.filter(({ error }) => error !== elsewhere);
     const since = sent.filter(({ start }) => start > began);
     const failed = [...failures(sent), ...pipelined.flatMap((each) => each.failed)];
+    const resets = failed.filter((each) => each.includes('ECONNRESET')).length;
     const answered = pipelined.reduce((sum, each) => sum + each.answered, 0);
     return insist(
       {
@@ -65,7 +66,7 @@ export default {
         twice: audited.twice,
       },
       {
-        saw: `${failed.length} of ${sent.length + answered} failed, 0 connections reset; unready after ${Math.round(unreadyMs)} ms; exit ${code} ${Math.round(endedMs - delay)} ms after the delay`,
+        saw: `${failed.length} of ${sent.length + answered} failed, ${resets} connections reset; unready after ${Math.round(unreadyMs)} ms; exit ${code} ${Math.round(endedMs - delay)} ms after the delay`,
         lost: audited.lost.length,
         figures: {
           answers: answersOf(sent),

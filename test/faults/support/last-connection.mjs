@@ -102,7 +102,7 @@ export async function untilUnready(origin) {
         .get(`${origin}/readyz`, { agent: false }, (response) => {
           response.resume().on('end', () => resolve(response.statusCode));
         })
-        .on('error', reject);
+        .on('error', (error) => reject(new Error('/readyz never said 503', { cause: error })));
     });
     if (status === 503) return performance.now();
     await sleep(10);
