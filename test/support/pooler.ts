@@ -1,3 +1,5 @@
+import pg from 'pg';
+
 const { TEST_DATABASE_URL: serverUrl = 'postgres://none', TEST_POOLER_URL: poolerUrl } = process.env;
 
 /** Whether the service of this run reaches its database through PgBouncer: npm run test:pgbouncer. */
@@ -29,15 +31,30 @@ export function serviceUrl(databaseUrl: string): string {
 
 /**
  * The settings by which the service reaches a database, given its own URL or that of a proxy before it. Migrations go past
- * the pooler, as they need the role that owns the tables.
+ * the pooler, but not past such a proxy.
  */
 export function databaseSettings(databaseUrl: string): Record<string, string> {
   if (!isPooled) return { DATABASE_URL: databaseUrl };
-  const migration = new URL(serverUrl);
-  migration.pathname = new URL(databaseUrl).pathname;
   return {
     DATABASE_URL: serviceUrl(databaseUrl),
-    DATABASE_MIGRATION_URL: migration.href,
+    DATABASE_MIGRATION_URL: databaseUrl,
     DATABASE_PREPARED_STATEMENTS: 'false',
   };
+}
+
+/** How many connections the service has open to the database of this client: to the pooler, where there is one. */
+export async function openConnections(client: pg.Client): Promise<number> {
+  if (poolerUrl === undefined) {
+    const { rows } = await client.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'gatehouse%'`,
+    );
+    return rows.length;
+  }
+  const url = new URL(poolerUrl);
+  url.pathname = '/pgbouncer';
+  const admin = new pg.Client({ connectionString: url.href });
+  await admin.connect();
+  const { rows } = await admin.query<{ database: string }>('SHOW CLIENTS');
+  await admin.end();
+  return rows.filter(({ database }) => database === client.database).length;
 }
