@@ -4,7 +4,7 @@ import { type Answer, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, logIn, newPerson, registerAndLogIn } from '../support/people.ts';
-import { isPooled } from '../support/pooler.ts';
+import { isPooled, sentNames } from '../support/pooler.ts';
 import { refused } from '../support/refused.ts';
 
 t.test('what a request costs the database', async (t) => {
@@ -13,8 +13,6 @@ t.test('what a request costs the database', async (t) => {
   const gatehouse = await startApp(t, { database: { ...database, url: proxy.url } });
   const { post, get } = gatehouse;
 
-  /** The names of statements; behind a pooler, where nothing is kept in a connection, as many without a name. */
-  const named = (...names: string[]) => (isPooled ? names.map(() => '') : names);
   /** The statements that reached the server while `request` ran, by name. */
   const statementsOf = async (request: () => Promise<unknown>) => {
     proxy.messages.length = 0;
@@ -26,12 +24,15 @@ t.test('what a request costs the database', async (t) => {
 
   const person = newPerson();
   const registration = { ...person };
-  t.strictSame(await statementsOf(() => post('/api/v1/register-user', registration)), named('insert_user'));
+  t.strictSame(
+    await statementsOf(() => post('/api/v1/register-user', registration)),
+    sentNames('insert_user'),
+  );
   t.strictSame(
     await statementsOf(async () => {
       t.equal((await post('/api/v1/register-user', registration)).status, 409);
     }),
-    named('insert_user'),
+    sentNames('insert_user'),
     'a taken email costs no more',
   );
 
@@ -40,18 +41,18 @@ t.test('what a request costs the database', async (t) => {
     await statementsOf(async () => {
       tokens = await logIn(gatehouse, person);
     }),
-    named('select_credentials', 'insert_session'),
+    sentNames('select_credentials', 'insert_session'),
   );
   t.strictSame(
     await statementsOf(() =>
       post('/api/v1/auth/login', { email: 'nobody@example.com', password: 'wrong one' }),
     ),
-    named('select_credentials'),
+    sentNames('select_credentials'),
   );
 
   t.strictSame(
     await statementsOf(() => get('/api/v1/me', bearer(tokens.accessToken))),
-    named('select_user_by_session'),
+    sentNames('select_user_by_session'),
   );
   const refreshToken = tokens.refreshToken;
   const refresh = () => post('/api/v1/auth/refresh-token', { refresh_token: refreshToken });
@@ -60,15 +61,15 @@ t.test('what a request costs the database', async (t) => {
     await statementsOf(async () => {
       successor = String((await refresh()).body['refresh_token']);
     }),
-    named('rotate_session'),
+    sentNames('rotate_session'),
   );
-  t.strictSame(await statementsOf(refresh), named('rotate_session'), 'repeated within the grace');
+  t.strictSame(await statementsOf(refresh), sentNames('rotate_session'), 'repeated within the grace');
   await post('/api/v1/auth/refresh-token', { refresh_token: successor });
   t.strictSame(
     await statementsOf(async () => {
       t.equal((await refresh()).body['error_code'], 'REFRESH_TOKEN_REUSED');
     }),
-    named('rotate_session', 'delete_reused_session'),
+    sentNames('rotate_session', 'delete_reused_session'),
   );
 
   t.strictSame(
@@ -103,7 +104,7 @@ t.test('what a request costs the database', async (t) => {
     const costs = async (statement: string, status: number, request: () => Promise<Answer>) =>
       t.strictSame(
         await statementsOf(async () => t.equal((await request()).status, status)),
-        named(statement),
+        sentNames(statement),
       );
 
     await costs('select_sessions', 200, () => get(sessions, own));

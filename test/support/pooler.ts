@@ -5,6 +5,11 @@ const { TEST_DATABASE_URL: serverUrl = 'postgres://none', TEST_POOLER_URL: poole
 /** Whether the service of this run reaches its database through PgBouncer: npm run test:pgbouncer. */
 export const isPooled = poolerUrl !== undefined;
 
+/** The names with which these statements are sent; behind a pooler, where nothing is kept in a connection, none has any. */
+export function sentNames(...names: string[]): string[] {
+  return isPooled ? names.map(() => '') : names;
+}
+
 /** What a role that a test creates for the service needs behind the pooler, as README.md has it; nothing without one. */
 export function pooledRole(role: string): string {
   if (!isPooled) return '';
