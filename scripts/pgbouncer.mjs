@@ -13,10 +13,11 @@ import { freePort, stop } from './processes.mjs';
  * Starts PgBouncer in transaction mode before a Postgres, and creates the role that the service is to use, with the settings
  * that README.md asks for. Both go with `stop`. Roles that tests create are let in with their own passwords.
  *
- * @param {{ serverUrl: string, role: string, poolSize?: number }} options `serverUrl` is of a superuser
+ * @param {{ serverUrl: string, role: string, poolSize?: number }} options `serverUrl` is of a superuser;
+ *   the pool is as large as those of two replicas
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>} `url` is of the server's own database, with the new role
  */
-export async function startPgbouncer({ serverUrl, role, poolSize = 10 }) {
+export async function startPgbouncer({ serverUrl, role, poolSize = 20 }) {
   const password = randomBytes(16).toString('hex');
   await createRole(serverUrl, role, password);
   const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-pgbouncer-'));
