@@ -8,7 +8,7 @@ export type DatabaseState = 'ready' | 'database' | 'schema_behind';
 
 const probeTimeoutMs = 500;
 // That a connection has ended says nothing about the server it led to, nor about the one that is in its place by now
-const attempts = 3;
+const attempts = 5;
 const undefinedTable = '42P01';
 
 /**
@@ -24,12 +24,12 @@ export class DatabaseProbe {
     this.#databaseUrl = databaseUrl;
   }
 
-  /** Never rejects: what goes wrong is the answer. Takes little more than a second at most. */
+  /** Never rejects: what goes wrong is the answer. Takes a second and a half at most. */
   async ask(): Promise<DatabaseState> {
     const began = performance.now();
     for (let attempt = 1; ; attempt++) {
       const state = await this.#askOnce();
-      const isSlow = performance.now() - began > probeTimeoutMs / 2;
+      const isSlow = performance.now() - began > probeTimeoutMs * 0.8;
       if (state !== 'database' || attempt === attempts || isSlow) return state;
     }
   }

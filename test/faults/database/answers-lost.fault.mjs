@@ -12,6 +12,8 @@ export default {
     return databaseFault({
       ...context,
       cluster: { network },
+      // All who were logged out log in again at once
+      env: { HASH_MAX_WAIT_MS: '4000' },
       // Whoever refreshes while the answers begin to be lost is who this is about
       load: {
         mix: {

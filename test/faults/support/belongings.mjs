@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { birthOf } from '../../../dist/embedded/process.js';
 
 // What a fault makes on this machine is written down before it is made, so that whoever started the fault can remove it
 // when the fault itself was killed.
@@ -19,7 +20,8 @@ let list = process.env.FAULT_BELONGINGS;
 /** @param {'folder' | 'mount' | 'data' | 'process' | 'network'} kind `data` is a folder that a Postgres runs in */
 export function own(kind, name) {
   list ??= path.join(mkdtempSync(path.join(tmpdir(), 'gatehouse-faults-')), 'list');
-  appendFileSync(list, `${JSON.stringify({ kind, name })}\n`);
+  const entry = { kind, name, ...(kind === 'process' && { birth: birthOf(name) }) };
+  appendFileSync(list, `${JSON.stringify(entry)}\n`);
 }
 
 /** Removes all that a list names, the newest first; what is gone already is passed over. */
@@ -31,8 +33,10 @@ export function sweep(file = list) {
     .filter(Boolean)
     .map((line) => JSON.parse(line));
   // What runs goes before what it runs on
-  for (const { name } of entries.filter(({ kind }) => kind === 'process'))
-    quietly(() => process.kill(name, 'SIGKILL'));
+  for (const { name, birth } of entries.filter(({ kind }) => kind === 'process')) {
+    // The id may be another process's by now
+    if (birthOf(name) === birth) quietly(() => process.kill(name, 'SIGKILL'));
+  }
   for (const { name } of entries.filter(({ kind }) => kind === 'data')) killAllIn(name);
   for (const { kind, name } of entries.reverse()) {
     if (kind === 'network') quietly(() => execFileSync('ip', ['netns', 'delete', name], { stdio: 'ignore' }));
