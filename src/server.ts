@@ -12,7 +12,7 @@ import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { explainStartFailure, ListenError } from './start-failure.ts';
 import { checkPooledSession } from './storage/pooled-session.ts';
-import { prepareDatabase } from './storage/prepare-database.ts';
+import { oncePresent, prepareDatabase } from './storage/prepare-database.ts';
 
 // How long closing may take after the shutdown delay
 const closeBoundMs = 10_000;
@@ -78,11 +78,10 @@ async function start(settings: Settings, service: Service): Promise<void> {
   await app.listen({ host: config.HOST, port: config.PORT }).catch((error: unknown) => {
     throw new ListenError(config, error);
   });
-  await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, {
-    log: logger,
-    signal: stopping.signal,
-  });
-  if (!config.DATABASE_PREPARED_STATEMENTS) await checkPooledSession(config.DATABASE_URL);
+  const waiting = { log: logger, signal: stopping.signal };
+  await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, waiting);
+  if (!config.DATABASE_PREPARED_STATEMENTS)
+    await oncePresent(() => checkPooledSession(config.DATABASE_URL), waiting);
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
   if (config.NODE_ENV !== 'production') process.stdout.write(welcome(config));
