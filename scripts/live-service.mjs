@@ -60,10 +60,10 @@ export async function startService({ env = {}, replicas = 1 } = {}) {
 }
 
 /** One replica, in a folder where no .env lies, and with no setting of the caller's environment. */
-export function spawnService(env, folder, log) {
+export function spawnService(env, folder, log, program = path.join(root, 'dist', 'server.js')) {
   const { PATH, HOME, TMPDIR } = process.env;
   const always = { NODE_ENV: 'production', HOST: '127.0.0.1', BCRYPT_COST: '10', SHUTDOWN_DELAY_MS: '0' };
-  return spawn(process.execPath, [path.join(root, 'dist', 'server.js')], {
+  return spawn(process.execPath, [program], {
     cwd: folder,
     stdio: ['ignore', log, log],
     env: { PATH, HOME, TMPDIR, ...always, ...env },

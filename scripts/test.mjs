@@ -1,5 +1,6 @@
 // Runs the tests with tap against a real Postgres: the one that TEST_DATABASE_URL names, else an embedded one that
-// ends with the run. Arguments go to tap: npm test -- test/routes/login.test.ts, or --coverage-report=text
+// ends with the run; with --pgbouncer, the service gets to it through a PgBouncer in transaction mode. Other arguments go
+// to tap: npm test -- test/routes/login.test.ts, or --coverage-report=text
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,7 +12,10 @@ import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/embedded/postgres.js';
 import { prepareDatabase } from '../dist/storage/prepare-database.js';
 import { root } from './build.mjs';
+import { startPgbouncer } from './pgbouncer.mjs';
 
+const isPooled = process.argv.includes('--pgbouncer');
+const tapArguments = process.argv.slice(2).filter((arg) => arg !== '--pgbouncer');
 const prefix = `gatehouse_test_${randomBytes(4).toString('hex')}_`;
 
 async function startPostgres() {
@@ -47,11 +51,11 @@ function isFolder(arg) {
 }
 
 /** On a terminal tap shows its own progress; elsewhere each file is a line, and what fails is shown in full. */
-async function runTap(url) {
+async function runTap(url, poolerUrl) {
   const report = path.join(root, '.tap', 'report.tap');
   mkdirSync(path.dirname(report), { recursive: true });
   // tap would take every file of a folder for a test
-  const args = process.argv.slice(2).map((arg) => (isFolder(arg) ? path.join(arg, '**', '*.test.ts') : arg));
+  const args = tapArguments.map((arg) => (isFolder(arg) ? path.join(arg, '**', '*.test.ts') : arg));
   if (!args.some((arg) => arg.startsWith('--jobs'))) args.push(`--jobs=${availableParallelism()}`);
   if (!args.some((arg) => arg.startsWith('--coverage'))) args.push('--disable-coverage');
   const isTerminal = process.stdout.isTTY && !['', 'dumb', undefined].includes(process.env.TERM);
@@ -63,7 +67,12 @@ async function runTap(url) {
     {
       cwd: root,
       stdio: ['inherit', plain ? 'pipe' : 'inherit', 'inherit'],
-      env: { ...process.env, TEST_DATABASE_URL: url, TEST_DATABASE_PREFIX: prefix },
+      env: {
+        ...process.env,
+        TEST_DATABASE_URL: url,
+        TEST_DATABASE_PREFIX: prefix,
+        ...(poolerUrl && { TEST_POOLER_URL: poolerUrl }),
+      },
     },
   );
   if (plain) {
@@ -96,10 +105,13 @@ async function condense(tap) {
 const postgres = await startPostgres();
 // Ctrl-C reaches tap too; what it leaves behind is cleared away once it has ended
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+let pooler;
 try {
   await createTemplate(postgres.url);
-  process.exitCode = await runTap(postgres.url);
+  if (isPooled) pooler = await startPgbouncer({ serverUrl: postgres.url, role: `${prefix}service` });
+  process.exitCode = await runTap(postgres.url, pooler?.url);
 } finally {
   await dropDatabases(postgres.url);
+  await pooler?.stop();
   await postgres.stop();
 }

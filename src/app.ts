@@ -12,6 +12,7 @@ import errorHandler from './http/error-handler.ts';
 import forms from './http/forms.ts';
 import health, { type Lifecycle, requireStarted } from './http/health.ts';
 import iJson from './http/i-json.ts';
+import lastAnswer, { acceptWaiting } from './http/last-answer.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
 import rawErrors from './http/raw-errors.ts';
@@ -55,6 +56,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(connections, config);
   await app.register(errorHandler);
+  await app.register(lastAnswer, deps);
   await app.register(requestId);
   await app.register(authenticate);
   await app.register(requestLog);
@@ -88,6 +90,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   // With the listener, so that an app which only answers inject() deletes nothing behind its back
   app.addHook('onListen', () => pruner.start());
   app.addHook('preClose', () => pruner.stop());
+  app.addHook('preClose', () => acceptWaiting(app.server));
 
   await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });
 

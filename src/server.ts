@@ -12,7 +12,7 @@ import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { explainStartFailure, ListenError } from './start-failure.ts';
 import { checkPooledSession } from './storage/pooled-session.ts';
-import { prepareDatabase } from './storage/prepare-database.ts';
+import { oncePresent, prepareDatabase } from './storage/prepare-database.ts';
 
 // How long closing may take after the shutdown delay
 const closeBoundMs = 10_000;
@@ -79,11 +79,10 @@ async function start(settings: Settings, service: Service): Promise<void> {
   await app.listen({ host: config.HOST, port: config.PORT, backlog }).catch((error: unknown) => {
     throw new ListenError(config, error);
   });
-  await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, {
-    log: logger,
-    signal: stopping.signal,
-  });
-  if (!config.DATABASE_PREPARED_STATEMENTS) await checkPooledSession(config.DATABASE_URL);
+  const waiting = { log: logger, signal: stopping.signal };
+  await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, waiting);
+  if (!config.DATABASE_PREPARED_STATEMENTS)
+    await oncePresent(() => checkPooledSession(config.DATABASE_URL), waiting);
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
   if (config.NODE_ENV !== 'production') process.stdout.write(welcome(config));
@@ -124,7 +123,7 @@ function stopOnSignals(service: Service, started: Promise<void>, delayMs: number
   }
 }
 
-/** Stops listening, and waits for the requests in flight. */
+/** Stops listening, and waits for the requests in flight, as long as their clients may take. */
 async function closeApp(app: FastifyInstance): Promise<void> {
   // Node closes the connections that are idle when it is told to, but not those that become idle later
   const sweep = setInterval(() => app.server.closeIdleConnections(), 50);

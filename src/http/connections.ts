@@ -4,6 +4,12 @@ import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
 import { inSlices } from './in-slices.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Connections;
+  }
+}
+
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -17,6 +23,8 @@ interface Connection {
   exchange?: Exchange | undefined;
   /** Those that were sent behind it: each starts when the one before it has its answer. */
   readonly behind: (() => void)[];
+  /** Set when an answer has said that it is the last. */
+  isEnding?: boolean;
 }
 
 // RFC 9112 §9.3.2: who pipelines has to expect that the connection ends, and proxies and browsers do not pipeline
@@ -75,9 +83,19 @@ class Connections {
     const connection = this.#open.get(request.socket);
     // What was sent behind one request too many, and is parsed all the same
     if (connection === undefined || connection.socket.destroyed) return;
+    // RFC 9112 §9.6: what came after the last request is not processed. Nobody could be told of it
+    if (connection.isEnding) return;
     const begin = () => this.#begin(connection, { request, response }, start);
     if (connection.exchange === undefined) begin();
     else if (connection.behind.push(begin) > pipelinedMax) connection.socket.destroy();
+  }
+
+  /** Makes the answer to this request the last of its connection; false when requests wait behind it. */
+  endWith({ socket }: IncomingMessage): boolean {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return true;
+    connection.isEnding = connection.behind.length === 0;
+    return connection.isEnding;
   }
 
   close(): void {
@@ -154,6 +172,7 @@ function first<T>(set: Set<T>): T | undefined {
 export default fp<Pick<Config, 'CONNECTIONS_MAX'> & ConnectionLimits>(
   async (app, limits) => {
     const connections = new Connections(limits);
+    app.decorate('connections', connections);
     app.server.on('connection', (socket) => connections.admit(socket));
     // Before Fastify makes anything of a request: one that has to wait, or is dropped, costs next to nothing
     const listeners = app.server.listeners('request') as RequestListener[];

@@ -8,17 +8,27 @@ const pause = 250;
 const reminder = 10_000;
 
 /**
- * Sees to it that the database exists and its schema is up to date. Waits for a server that is not there yet, as when all
- * of a system starts at once, and says so every ten seconds.
+ * Sees to it that the database exists and its schema is up to date. Waits for a server that is not there yet.
  *
  * @throws MissingDatabaseError, MigrationError, or what pg throws when the server refuses
  */
 export async function prepareDatabase(databaseUrl: string, options: MigrationOptions): Promise<void> {
-  const { log, signal } = options;
+  await oncePresent(() => prepareOnce(databaseUrl, options), options);
+}
+
+/**
+ * Waits for a server that is not there yet, as when all of a system starts at once, and says so every ten seconds.
+ *
+ * @throws what `work` throws for any other reason
+ */
+export async function oncePresent(
+  work: () => Promise<void>,
+  { log, signal }: MigrationOptions,
+): Promise<void> {
   for (let saidAt = Number.NEGATIVE_INFINITY; ; ) {
     signal?.throwIfAborted();
     try {
-      return await prepareOnce(databaseUrl, options);
+      return await work();
     } catch (error) {
       if (!isAbsent(error)) throw error;
       if (performance.now() - saidAt >= reminder) {

@@ -1,7 +1,7 @@
 // Causes each fault in test/faults/*/*.fault.mjs, one after the other, and prints what clients saw: see
 // docs/reliability.md. Arguments: names of faults or folders, or parts of them; --short for what CI runs, shorter faults
 // and without those that say inShort: false; --strict to fail when a fault cannot be caused here; --json FILE to keep the
-// figures. Exits with 1 when a promise was broken.
+// figures; --bound SECONDS that each may take. Exits with 1 when a promise was broken.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,8 +15,16 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 
 const { values: flags, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { short: { type: 'boolean' }, strict: { type: 'boolean' }, json: { type: 'string' } },
+  options: {
+    short: { type: 'boolean' },
+    strict: { type: 'boolean' },
+    json: { type: 'string' },
+    bound: { type: 'string' },
+  },
 });
+
+const longMs = flags.short ? 120_000 : 240_000;
+const boundMs = flags.bound ? Number(flags.bound) * 1000 : longMs;
 
 /** The files of the faults, in the order of their names. */
 function findFaults() {
@@ -26,7 +34,6 @@ function findFaults() {
     .sort();
 }
 
-const boundMs = flags.short ? 120_000 : 240_000;
 let interrupted = false;
 
 /** Runs one fault in a process group of its own, for so long at most, and removes whatever it leaves. */

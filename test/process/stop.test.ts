@@ -9,6 +9,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { freePort, type Gatehouse, post, production, ready, run } from '../support/gatehouse-process.ts';
 import { createLegacyTables } from '../support/legacy.ts';
 import { newPerson } from '../support/people.ts';
+import { openConnections } from '../support/pooler.ts';
 import { fetchChecked } from '../support/watch.ts';
 
 async function startService(
@@ -40,10 +41,7 @@ t.test('SIGTERM: not ready, serving for the delay, what is in flight finishes, e
   t.equal(await login.finish(), 200);
   t.strictSame(await gatehouse.ended, { code: 0, signal: null });
   t.equal(gatehouse.logLines().at(-1)?.['msg'], 'closed');
-  const { rows } = await database.client.query(
-    `SELECT count(*)::integer AS connections FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'gatehouse%'`,
-  );
-  t.strictSame(rows, [{ connections: 0 }]);
+  t.equal(await openConnections(database.client), 0);
 });
 
 /** Sends the head of a POST; resolves when the server has taken it. `finish` sends the body and gives the status. */

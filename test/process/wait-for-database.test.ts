@@ -5,6 +5,7 @@ import { createDatabase } from '../support/database.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
 import { freePort, type Gatehouse, post, production, ready, run } from '../support/gatehouse-process.ts';
 import { newPerson } from '../support/people.ts';
+import { isPooled } from '../support/pooler.ts';
 import { fetchChecked } from '../support/watch.ts';
 
 interface Waiting {
@@ -95,4 +96,23 @@ t.test('a migration waits like a start', async (t) => {
   await proxy.accept();
   t.strictSame(await migration.ended, { code: 0, signal: null });
   t.match(migration.stdout(), /applied migration 0001/);
+});
+
+t.test('a pooler that is not there yet is waited for, and then its role is looked at', async (t) => {
+  const { url } = await createDatabase(t);
+  const proxy = await startDatabaseProxy(t, url);
+  await proxy.refuse();
+  const port = await freePort();
+  const pooled = { DATABASE_PREPARED_STATEMENTS: 'false', DATABASE_MIGRATION_URL: url };
+  const gatehouse = run(t, 'server.js', { env: production(proxy.url, port, pooled) });
+  await untilLogged(gatehouse, 'waiting for the database: connect ECONNREFUSED');
+  await proxy.accept();
+  if (isPooled) await ready(gatehouse, port);
+  else {
+    t.strictSame(await gatehouse.ended, { code: 1, signal: null });
+    t.match(
+      gatehouse.stderr(),
+      /the role itself needs these settings: .*ALTER ROLE \S+ SET statement_timeout/,
+    );
+  }
 });

@@ -4,6 +4,7 @@ import { type Answer, startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, logIn, newPerson, registerAndLogIn } from '../support/people.ts';
+import { isPooled, sentNames } from '../support/pooler.ts';
 import { refused } from '../support/refused.ts';
 
 t.test('what a request costs the database', async (t) => {
@@ -17,18 +18,21 @@ t.test('what a request costs the database', async (t) => {
     proxy.messages.length = 0;
     await request();
     const bound = proxy.messages.filter(({ type }) => type === 'Bind').map(({ statement }) => statement);
-    t.equal(bound.length, proxy.countStatements('gatehouse'), 'every statement is prepared and has a name');
+    t.equal(bound.length, proxy.countStatements('gatehouse'), 'every statement has its values bound');
     return bound;
   };
 
   const person = newPerson();
   const registration = { ...person };
-  t.strictSame(await statementsOf(() => post('/api/v1/register-user', registration)), ['insert_user']);
+  t.strictSame(
+    await statementsOf(() => post('/api/v1/register-user', registration)),
+    sentNames('insert_user'),
+  );
   t.strictSame(
     await statementsOf(async () => {
       t.equal((await post('/api/v1/register-user', registration)).status, 409);
     }),
-    ['insert_user'],
+    sentNames('insert_user'),
     'a taken email costs no more',
   );
 
@@ -37,18 +41,19 @@ t.test('what a request costs the database', async (t) => {
     await statementsOf(async () => {
       tokens = await logIn(gatehouse, person);
     }),
-    ['select_credentials', 'insert_session'],
+    sentNames('select_credentials', 'insert_session'),
   );
   t.strictSame(
     await statementsOf(() =>
       post('/api/v1/auth/login', { email: 'nobody@example.com', password: 'wrong one' }),
     ),
-    ['select_credentials'],
+    sentNames('select_credentials'),
   );
 
-  t.strictSame(await statementsOf(() => get('/api/v1/me', bearer(tokens.accessToken))), [
-    'select_user_by_session',
-  ]);
+  t.strictSame(
+    await statementsOf(() => get('/api/v1/me', bearer(tokens.accessToken))),
+    sentNames('select_user_by_session'),
+  );
   const refreshToken = tokens.refreshToken;
   const refresh = () => post('/api/v1/auth/refresh-token', { refresh_token: refreshToken });
   let successor = '';
@@ -56,15 +61,15 @@ t.test('what a request costs the database', async (t) => {
     await statementsOf(async () => {
       successor = String((await refresh()).body['refresh_token']);
     }),
-    ['rotate_session'],
+    sentNames('rotate_session'),
   );
-  t.strictSame(await statementsOf(refresh), ['rotate_session'], 'repeated within the grace');
+  t.strictSame(await statementsOf(refresh), sentNames('rotate_session'), 'repeated within the grace');
   await post('/api/v1/auth/refresh-token', { refresh_token: successor });
   t.strictSame(
     await statementsOf(async () => {
       t.equal((await refresh()).body['error_code'], 'REFRESH_TOKEN_REUSED');
     }),
-    ['rotate_session', 'delete_reused_session'],
+    sentNames('rotate_session', 'delete_reused_session'),
   );
 
   t.strictSame(
@@ -97,7 +102,10 @@ t.test('what a request costs the database', async (t) => {
     const own = bearer(person.accessToken);
     const logout = (refreshToken: string) => post('/api/v1/auth/logout', { refresh_token: refreshToken });
     const costs = async (statement: string, status: number, request: () => Promise<Answer>) =>
-      t.strictSame(await statementsOf(async () => t.equal((await request()).status, status)), [statement]);
+      t.strictSame(
+        await statementsOf(async () => t.equal((await request()).status, status)),
+        sentNames(statement),
+      );
 
     await costs('select_sessions', 200, () => get(sessions, own));
     const { refreshToken } = await logIn(gatehouse, person);
@@ -132,10 +140,7 @@ t.test('what a request costs the database', async (t) => {
     await get('/api/v1/me', bearer(accessToken));
     proxy.messages.length = 0;
     await get('/api/v1/me', bearer(accessToken));
-    t.strictSame(
-      proxy.messages.filter(({ type }) => type === 'Parse'),
-      [],
-    );
+    t.equal(proxy.messages.filter(({ type }) => type === 'Parse').length, isPooled ? 1 : 0);
   });
 
   await t.test('values are bound, never part of the SQL', async (t) => {

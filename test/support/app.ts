@@ -8,6 +8,7 @@ import { errorSerializer } from '../../src/observability/logger.ts';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
 import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
+import { databaseSettings, serviceUrl } from './pooler.ts';
 import { watch } from './watch.ts';
 
 export interface TestApp {
@@ -51,11 +52,12 @@ export interface TestAppOptions {
  */
 export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createDatabase(t));
+  const always = { BCRYPT_COST: '4', LOG_LEVEL: 'trace', SESSION_PRUNE_INTERVAL_SECONDS: '0' };
   const settings = readSettings(
-    { BCRYPT_COST: '4', LOG_LEVEL: 'trace', SESSION_PRUNE_INTERVAL_SECONDS: '0', ...options.env },
+    { ...always, ...databaseSettings(database.url), ...options.env },
     'there-is-none.env',
   );
-  const config = completeConfig(settings, { ...secrets, DATABASE_URL: database.url });
+  const config = completeConfig(settings, { ...secrets, DATABASE_URL: serviceUrl(database.url) });
   const logLines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: config.LOG_LEVEL, serializers: { err: errorSerializer } },

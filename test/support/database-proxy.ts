@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
+import { serviceUrl } from './pooler.ts';
 
 /** One message from a client, named as in the PostgreSQL manual, "Message Formats": Parse, Bind, Execute, Query … */
 export interface Message {
@@ -30,9 +31,9 @@ export interface DatabaseProxy {
   accept(): Promise<void>;
 }
 
-/** Stands between the service and Postgres, to record what is sent and to break the line. */
+/** Stands between the service and Postgres, or the pooler when there is one, to record what is sent and to break the line. */
 export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<DatabaseProxy> {
-  const target = new URL(databaseUrl);
+  const target = new URL(serviceUrl(databaseUrl));
   const messages: Message[] = [];
   const sockets = new Set<Socket>();
   let hung = false;
@@ -70,7 +71,7 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
   };
   t.teardown(refuse);
 
-  const url = new URL(databaseUrl);
+  const url = new URL(target);
   url.hostname = '127.0.0.1';
   url.port = String(port);
   return {

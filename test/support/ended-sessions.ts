@@ -36,7 +36,7 @@ export async function sessionIds({ client }: TestDatabase): Promise<number[]> {
 
 /** A pruner on the app's own pool, which does nothing until it is told to. */
 export function prunerOf({ app }: TestApp, intervalSeconds = 60): SessionPruner {
-  return new SessionPruner({ db: app.pg.pool, logger: app.log, intervalSeconds, isServing: () => true });
+  return new SessionPruner({ db: app.database, logger: app.log, intervalSeconds, isServing: () => true });
 }
 
 /** What passes have logged: one line each. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { secrets } from './app.ts';
+import { databaseSettings } from './pooler.ts';
 import { fetchChecked } from './watch.ts';
 
 export const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
@@ -81,7 +82,7 @@ export function production(
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
     PORT: String(port),
-    DATABASE_URL: databaseUrl,
+    ...databaseSettings(databaseUrl),
     BCRYPT_COST: '10',
     SHUTDOWN_DELAY_MS: '0',
     ...secrets,

@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { createDatabase } from './database.ts';
 import { emptyFolder, freePort, type Gatehouse, post, ready, run } from './gatehouse-process.ts';
 import { newPerson } from './people.ts';
+import { databaseSettings } from './pooler.ts';
 import { fetchChecked } from './watch.ts';
 
 type Settings = Record<string, string>;
@@ -147,7 +148,8 @@ export async function rehearse(t: Test, { from, commands }: Rehearsal): Promise<
   let inForce = parseEnv(readFileSync(join(folder, 'keys', 'settings.env'), 'utf8')) as Settings;
   const { url } = await createDatabase(t);
   const replicas = new Replicas(t, {
-    ...{ NODE_ENV: 'production', HOST: '127.0.0.1', DATABASE_URL: url, BCRYPT_COST: '10' },
+    ...{ NODE_ENV: 'production', HOST: '127.0.0.1', BCRYPT_COST: '10' },
+    ...databaseSettings(url),
     ...{ SHUTDOWN_DELAY_MS: '0', ACCESS_TOKEN_TTL_SECONDS: String(accessTokenSeconds), LOG_LEVEL: 'warn' },
   });
   await replicas.start(inForce);

@@ -14,7 +14,8 @@ export function newClient(origin, { patience }) {
   };
 }
 
-/** @returns {Promise<{ start, end, ms, status?, code?, retryAfter?, body?, error? }>} */
+/** @returns {Promise<{ start, end, ms, status?, code?, retryAfter?, last?, body?, error? }>} `last` when the
+ * server closes the connection after this answer */
 function send(agent, url, { method, patience, body, token }) {
   const start = performance.now();
   const headers = { ...(token && { authorization: `Bearer ${token}` }) };
@@ -51,5 +52,11 @@ function read({ statusCode, headers }, text) {
   } catch {
     body = { error_code: `not JSON: ${text.slice(0, 80)}` };
   }
-  return { status: statusCode, code: body.error_code, retryAfter: headers['retry-after'], body };
+  return {
+    status: statusCode,
+    code: body.error_code,
+    retryAfter: headers['retry-after'],
+    last: headers.connection === 'close',
+    body,
+  };
 }

@@ -24,6 +24,7 @@ import { start as spawnProgram } from '../../../dist/embedded/command.js';
 import { systemShelters } from '../../../dist/embedded/shelter.js';
 import { freePort } from '../../../scripts/processes.mjs';
 import { own, processesIn, signalAll, sweep } from './belongings.mjs';
+import { createData } from './postgres-programs.mjs';
 
 const signals = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' };
 const patience = 60_000;
@@ -33,18 +34,19 @@ const patience = 60_000;
  * It always listens on the same port, so that it can be stopped and started behind a service's back. As root it runs as
  * the unprivileged user that the embedded Postgres runs as.
  *
- * @param {{ folder?: string, walFolder?: string, settings?: Record<string, string>, network?: object }} options `folder`
+ * @param {{ folder?: string, walFolder?: string, settings?: Record<string, string>, network?: object, binaries?: object }} options `folder`
  *   is one to live in, such as a mount, and `walFolder` one for its write-ahead log; `network` is one of network.mjs, in
- *   which the server then runs
+ *   which the server then runs; `binaries` are other programs than the embedded ones
  */
-export async function createCluster({ folder, walFolder, settings = {}, network } = {}) {
+export async function createCluster({ folder, walFolder, settings = {}, network, binaries: given } = {}) {
   const home = realpathSync(folder ?? mkdtempSync(path.join(tmpdir(), 'gatehouse-cluster-')));
   if (!folder) own('folder', home);
   chmodSync(home, 0o711);
   const data = path.join(home, 'data');
   own('data', data);
   const account = accountFor(home);
-  const binaries = await findBinaries(account, systemShelters, () => {});
+  const binaries = given ?? (await findBinaries(account, systemShelters, () => {}));
+  if (given) createData(home, data, given, account);
   const { password, synced } = await initialise({ home, data, binaries, account }, () => {});
   await synced;
   if (walFolder) moveWal(data, walFolder);

@@ -14,16 +14,17 @@ const secrets = { SECRET_KEY: secret(), REFRESH_TOKEN_SECRET: secret() };
 /**
  * Starts a replica of the service as it ships, in production, on a given database.
  *
- * @param {{ databaseUrl: string, env?: Record<string, string>, port?: number, wait?: boolean }} options further settings
- *   by their environment names; without `wait` it resolves at once, else when the replica is ready
+ * @param {{ databaseUrl: string, env?: Record<string, string>, port?: number, wait?: boolean, program?: string }} options
+ *   further settings by their environment names; without `wait` it resolves at once, else when the replica is ready; another
+ *   version's server.js
  */
-export async function startReplica({ databaseUrl, env = {}, port, wait = true }) {
+export async function startReplica({ databaseUrl, env = {}, port, wait = true, program }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-replica-'));
   own('folder', folder);
   const log = path.join(folder, 'service.log');
   const listening = port ?? (await freePort());
   const settings = { DATABASE_URL: databaseUrl, ...secrets, ...env, PORT: String(listening) };
-  const child = spawnService(settings, folder, openSync(log, 'a'));
+  const child = spawnService(settings, folder, openSync(log, 'a'), program);
   own('process', child.pid);
   const origin = `http://127.0.0.1:${listening}`;
   const replica = {

@@ -18,12 +18,20 @@ const loginsPerPerson = 40;
  * Steady mixed load by independent users, each with a connection that it keeps alive, until `stop`. They do as the README
  * says: what had no answer, or a 5xx, is repeated, a refresh with the same token.
  *
- * @param {{ origins: string[], mix?: object, retryMs?: number, patience?: number, graceSeconds?: number }} options
- *   `retryMs` is what they wait before they repeat, sooner than Retry-After allows, so that an end of a fault is seen soon
+ * @param {{ origins: string[], mix?: object, retryMs?: number, patience?: number, graceSeconds?: number, connect?: typeof newClient }} options
+ *   `retryMs` is what they wait before they repeat, sooner than Retry-After allows, so that an end of a fault is seen soon;
+ *   `connect` makes each user's client
  * @returns `ledger`, and `stop()`, which resolves when all requests under way have ended
  */
 export async function startTraffic(options) {
-  const { origins, mix = usual, retryMs = 250, patience = 15_000, graceSeconds = 10 } = options;
+  const {
+    origins,
+    mix = usual,
+    retryMs = 250,
+    patience = 15_000,
+    graceSeconds = 10,
+    connect = newClient,
+  } = options;
   const ledger = new Ledger({ graceSeconds });
   const stopping = new AbortController();
   // One for each user at rest
@@ -32,7 +40,7 @@ export async function startTraffic(options) {
   const clients = [];
   const users = Object.entries(mix).flatMap(([kind, { users: count, pause }]) =>
     Array.from({ length: count }, () => {
-      const client = newClient(origins[clients.length % origins.length], { patience });
+      const client = connect(origins[clients.length % origins.length], { patience });
       clients.push(client);
       return new User(client, context, kind, pause);
     }),

@@ -3,6 +3,7 @@ import type { Answer } from '../../support/app.ts';
 import { startForClients, worthlessTokens } from '../../support/clients.ts';
 import { forge } from '../../support/forged-tokens.ts';
 import { bearer, type LoggedInPerson, logIn, registerAndLogIn } from '../../support/people.ts';
+import { sentNames } from '../../support/pooler.ts';
 import { refused } from '../../support/refused.ts';
 
 const hints = [undefined, 'access_token', 'refresh_token', 'something_else'];
@@ -34,7 +35,7 @@ t.test('POST /oauth/revoke', async (t) => {
     const bystander = await registerAndLogIn(gatehouse);
     const token = await choose(person);
     const statements = await statementsOf(async () => isDone(t, await revoke(token, hint)));
-    t.strictSame(statements, [statement], `hint ${hint}`);
+    t.strictSame(statements, sentNames(statement), `hint ${hint}`);
 
     t.equal((await get('/api/v1/me', bearer(person.accessToken))).body['error_code'], 'SESSION_ENDED');
     t.equal((await refresh(person.refreshToken)).body['error_code'], 'SESSION_ENDED');
