@@ -26,7 +26,8 @@ t.test('clients that go away take their passwords out of the queue', async (t) =
       ? call('/auth/user/create', newPerson())
       : call('/api/v1/auth/login', { email: someone.email, password: someone.password }),
   );
-  while (hasher.queueSize < 0.75 * requests) await sleep(5);
+  // The registrations at least, as a busy database may refuse a login before it hashes anything
+  while (hasher.queueSize < 0.4 * requests) await sleep(5);
   clients.abort();
   await Promise.allSettled(abandoned);
   const left = performance.now();
