@@ -6,45 +6,16 @@
 //   npm --prefix contract run fuzz -- --seed 1 --include-operation-id login   what st run takes
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startService } from '../scripts/live-service.mjs';
+import { pythonEnvironment, pythonVersion } from '../scripts/python.mjs';
 
 const at = (name) => fileURLToPath(new URL(name, import.meta.url));
-const requirements = at('requirements.txt');
-
-// schemathesis 4.32 asks for 3.11; venv is a package of its own on Debian
-const usable =
-  'import sys, venv, ensurepip; assert sys.version_info >= (3, 11); print(*sys.version_info[:3], sep=".")';
-
-/** The version of python3, undefined when there is none that will do. */
-function pythonVersion() {
-  const { status, stdout } = spawnSync('python3', ['-c', usable], { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : undefined;
-}
-
-/** The folder of an environment with what requirements.txt names; made once for each such list and Python. */
-function environment(version) {
-  const key = createHash('sha256')
-    .update(version)
-    .update(readFileSync(requirements))
-    .digest('hex')
-    .slice(0, 12);
-  const folder = at(`../.data/schemathesis-${key}`);
-  const complete = path.join(folder, 'complete');
-  if (existsSync(complete)) return folder;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  run('python3', ['-m', 'venv', folder]);
-  run(path.join(folder, 'bin', 'pip'), ['install', '--quiet', '--requirement', requirements]);
-  writeFileSync(complete, '');
-  return folder;
-}
-
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? status}`);
+function run(line) {
+  const { status, error } = spawnSync(line, { shell: true, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${line} failed: ${error?.message ?? status}`);
 }
 
 /** Requests by operation and status, from the log of the service, which has a line for each. */
@@ -127,12 +98,12 @@ async function fuzz(folder, args) {
   }
 }
 
-const version = pythonVersion();
-if (version === undefined) {
+if (pythonVersion() === undefined) {
   console.log(
     'schemathesis was not run: there is no python3 of version 3.11 or newer with venv and ensurepip',
   );
 } else {
-  const isClean = await fuzz(environment(version), process.argv.slice(2));
+  const environment = await pythonEnvironment(at('../.data/schemathesis'), at('requirements.txt'), run);
+  const isClean = await fuzz(environment, process.argv.slice(2));
   process.exitCode = isClean ? 0 : 1;
 }
