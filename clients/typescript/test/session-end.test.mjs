@@ -26,7 +26,7 @@ for (const [when, age, errorCode] of [
   ['a refresh', makeDue, 'SESSION_ENDED'],
   [
     'a refresh',
-    (store) => store.set({ ...store.get(), renewAt: 0, refreshToken: 'x' }),
+    (store) => store.set({ ...store.get(), renewAt: 0, expiresAt: 0, refreshToken: 'x' }),
     'REFRESH_TOKEN_INVALID',
   ],
 ]) {
