@@ -85,9 +85,12 @@ test('a longer wait than the bound is left to the caller', async (t) => {
 
 test('there is a random part on top of the longest Retry-After too', async (t) => {
   t.mock.method(Math, 'random', () => 0.9);
-  const { client, sent } = stubbed(() => new Response(null, { status: 503, headers: { 'retry-after': '1' } }), {
-    retry: { maxAttempts: 2, maxDelayMs: 1000, baseDelayMs: 1000 },
-  });
+  const { client, sent } = stubbed(
+    () => new Response(null, { status: 503, headers: { 'retry-after': '1' } }),
+    {
+      retry: { maxAttempts: 2, maxDelayMs: 1000, baseDelayMs: 1000 },
+    },
+  );
   const started = performance.now();
   await assert.rejects(client.me(), { status: 503 });
   const took = performance.now() - started;
