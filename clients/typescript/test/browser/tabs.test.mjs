@@ -50,9 +50,10 @@ async function logIn(tab, user) {
 
 const seconds = 15;
 
+// The localStorage of Chromium may reach another tab a little later than the lock: that one refreshes again then, and gets the same
 for (const { name, place, hasLocks, lifeSeconds, most } of [
   { name: 'over plain HTTP', place: places.insecure, hasLocks: false, lifeSeconds: 4, most: 11 },
-  { name: 'in a secure context', place: places.secure, hasLocks: true, lifeSeconds: 3, most: 1.5 },
+  { name: 'in a secure context', place: places.secure, hasLocks: true, lifeSeconds: 3, most: 2.5 },
 ]) {
   test(`ten tabs ${name}, reloaded while they refresh, never log their user out`, async (t) => {
     const proxy = await service.proxy(t, {
@@ -82,7 +83,7 @@ for (const { name, place, hasLocks, lifeSeconds, most } of [
     await sleep(seconds * 1000);
     for (const tab of tabs) await tab.close();
 
-    const refreshes = proxy.seen(refreshPath);
+    const refreshes = proxy.seen(refreshPath).filter(({ method }) => method === 'POST');
     t.diagnostic(
       `${reports.answer.length} answers, ${refreshes.length} refreshes, ${reloads} reloads in one`,
     );
