@@ -76,15 +76,20 @@ test('what the store did not take does not come back after a logout, nor over ne
   }
 });
 
-/** Each of its steps takes a while, and takes effect in the middle of it. */
+/** Each of its steps takes a while, and to hear that it is done takes longest after a change. */
 function slowStore(inner = memoryStore()) {
-  const slowly = (step) => async (value) => {
-    await sleep(20);
+  const slowly = (step, afterMs) => async (value) => {
+    await sleep(5);
     const result = step(value);
-    await sleep(20);
+    await sleep(afterMs);
     return result;
   };
-  return { ...inner, get: slowly(inner.get), set: slowly(inner.set), clear: slowly(inner.clear) };
+  return {
+    ...inner,
+    get: slowly(inner.get, 5),
+    set: slowly(inner.set, 100),
+    clear: slowly(inner.clear, 100),
+  };
 }
 
 test('in a slow store an end is told once and by its reason, however many read meanwhile', async () => {
