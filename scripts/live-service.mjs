@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root } from './build.mjs';
@@ -45,7 +45,7 @@ export async function startService({ env = {}, replicas = 1 } = {}) {
   try {
     for (let replica = 0; replica < replicas; replica += 1) {
       const port = await freePort();
-      const child = spawnService({ ...settings, PORT: String(port) }, folder, openSync(log, 'a'));
+      const child = spawnService({ ...settings, PORT: String(port) }, folder, log);
       started.push(child);
       const origin = `http://127.0.0.1:${port}`;
       await untilServing(child, `${origin}/readyz`, 'the service');
@@ -60,12 +60,18 @@ export async function startService({ env = {}, replicas = 1 } = {}) {
 }
 
 /** One replica, in a folder where no .env lies, and with no setting of the caller's environment. */
-export function spawnService(env, folder, log, program = path.join(root, 'dist', 'server.js')) {
+export function spawnService(env, folder, logFile, program = path.join(root, 'dist', 'server.js')) {
   const { PATH, HOME, TMPDIR } = process.env;
   const always = { NODE_ENV: 'production', HOST: '127.0.0.1', BCRYPT_COST: '10', SHUTDOWN_DELAY_MS: '0' };
-  return spawn(process.execPath, [program], {
-    cwd: folder,
-    stdio: ['ignore', log, log],
-    env: { PATH, HOME, TMPDIR, ...always, ...env },
-  });
+  const log = openSync(logFile, 'a');
+  try {
+    return spawn(process.execPath, [program], {
+      cwd: folder,
+      stdio: ['ignore', log, log],
+      env: { PATH, HOME, TMPDIR, ...always, ...env },
+    });
+  } finally {
+    // The process has its own
+    closeSync(log);
+  }
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -8,7 +8,7 @@ import path from 'node:path';
  * @property {string} name as in the README, and the name of its folder
  * @property {string} version the exact one that `command` runs
  * @property {string} language
- * @property {string[]} needs programs on the PATH besides Node and npm, such as ['java']
+ * @property {import('./needs.mjs').Need[]} needs
  * @property {string} command the line of the README's "Generate a client", word for word: it reads
  *   http://127.0.0.1:8000/openapi.json and writes below the current folder
  * @property {(job: Job) => Promise<void>} run generates, compiles, runs the journey; throws when something is wrong
@@ -16,7 +16,6 @@ import path from 'node:path';
  * @typedef {object} Job
  * @property {string} command the same line, with the address of the live service
  * @property {string} origin the live service, such as "http://127.0.0.1:40123"
- * @property {string} document path of a file with what the live service serves as /openapi.json
  * @property {string} folder an empty folder to work in, below this package; left there to look at
  * @property {import('./steps.mjs').Exec} exec runs a line of shell in that folder, as one named step
  */
@@ -25,7 +24,7 @@ const here = import.meta.dirname;
 
 /** @returns {Promise<Generator[]>} */
 export async function findGenerators() {
-  const found = readdirSync(here).filter((name) => isThere(path.join(here, name, 'generator.mjs')));
+  const found = readdirSync(here).filter((name) => existsSync(path.join(here, name, 'generator.mjs')));
   return Promise.all(found.map((name) => import(`./${name}/generator.mjs`)));
 }
 
@@ -36,22 +35,6 @@ export function choose(generators, names) {
   if (unknown.length > 0)
     throw new Error(`no generator ${unknown.join(', ')}; there are ${known.join(', ')}`);
   return generators.filter(({ name }) => names.length === 0 || names.includes(name));
-}
-
-/** The programs that a generator needs and this machine has not on its PATH. */
-export function missingPrograms({ needs }) {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  const isOnPath = (program) => folders.some((folder) => isThere(path.join(folder, program), constants.X_OK));
-  return needs.filter((program) => !isOnPath(program));
-}
-
-function isThere(file, mode = constants.F_OK) {
-  try {
-    accessSync(file, mode);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What is wrong with the commands: each stands in the README, which has no others, and names the version that is pinned. */

@@ -5,7 +5,7 @@ import { pascalCase, readSources } from './sources.mjs';
 /**
  * Generates into the module of the generator's folder, has it vetted and built, and runs it.
  *
- * @param {import('./run.mjs').Job} job
+ * @param {import('./generators.mjs').Job} job
  * @param {string} source the generator's folder, with go.mod and main.go
  * @param {(operation: string) => RegExp} operation how an operation is declared
  */

@@ -1,8 +1,10 @@
+import { java, maven } from './needs.mjs';
+
 /** Of the jar on Maven Central. */
 export const version = '7.25.0';
 
-/** Programs that the lines below need. */
-export const needs = ['mvn', 'java'];
+/** Of the lines below. */
+export const needs = [maven, java];
 
 /**
  * The line that makes a client with openapi-generator. Maven fetches the jar, as it knows the user's mirrors, checks what

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import { requestOf, type ValidData, validData } from '../support/arbitrary-requests.ts';
 import { brokenRules, fuzz, judge, requestsTo } from '../support/contract-fuzz.ts';
@@ -61,43 +61,92 @@ const steps = fc.oneof(
   ),
 );
 const runs = 150;
+const concurrentRuns = 40;
 const leastSteps = 8;
 
 t.setTimeout(600_000);
 
-t.test('what one answer gives, the next requests take', async (t) => {
+/** A world in which steps can be taken; all that `take` registers is gone after `forget`. */
+async function startWorld(t: Test) {
   const world = await FuzzWorld.start(t);
   const rules = documentedRules(await loadPasswordPolicy(world.gatehouse.config));
+  const created: unknown[] = [];
+  return {
+    world,
+    async take({ operation, data, choice }: Step, harvest: Harvest): Promise<void> {
+      const request = requestOf(operation, data, harvest.caller(choice));
+      const answer = await world.send(request);
+      harvest.take(answer.body);
+      if (answer.status === 201) {
+        created.push(answer.body['user_id']);
+        harvest.takePerson(JSON.parse(String(request.payload)));
+      }
+      const ofOperation = rules.filter((rule) => rule.holdsFor(operation));
+      judge(answer, brokenRules(operation, ofOperation, request), false);
+    },
+    async forget(): Promise<void> {
+      for (const userId of created.splice(0)) await world.forgetUser(userId);
+    },
+  };
+}
 
-  async function take(
-    { operation, data, choice }: Step,
-    harvest: Harvest,
-    created: unknown[],
-  ): Promise<void> {
-    const request = requestOf(operation, data, harvest.caller(choice));
-    const answer = await world.send(request);
-    harvest.take(answer.body);
-    if (answer.status === 201) {
-      created.push(answer.body['user_id']);
-      harvest.takePerson(JSON.parse(String(request.payload)));
-    }
-    const ofOperation = rules.filter((rule) => rule.holdsFor(operation));
-    judge(answer, brokenRules(operation, ofOperation, request), false);
-  }
-
+t.test('what one answer gives, the next requests take', async (t) => {
+  const { world, take, forget } = await startWorld(t);
   await fuzz(
     fc.asyncProperty(fc.array(steps, { minLength: leastSteps, maxLength: 20 }), async (sequence) => {
       const harvest = new Harvest(await world.newCaller());
-      const created: unknown[] = [];
       try {
-        for (const step of sequence) await take(step, harvest, created);
+        for (const step of sequence) await take(step, harvest);
       } finally {
-        for (const userId of created) await world.forgetUser(userId);
+        await forget();
       }
     }),
     runs,
   );
+  succeeded(t, world);
+  t.ok(world.requests >= runs * leastSteps);
+});
 
+t.test('sequences of several callers at once, two of them with the same tokens', async (t) => {
+  const { world, take, forget } = await startWorld(t);
+  await world.listen();
+  const callers = 4;
+  let inFlight = 0;
+  let most = 0;
+  const sequences = fc.array(fc.array(steps, { minLength: leastSteps, maxLength: 12 }), {
+    minLength: callers,
+    maxLength: callers,
+  });
+  await fuzz(
+    fc.asyncProperty(sequences, async ([first = [], ...others]) => {
+      const shared = new Harvest(await world.newCaller());
+      const run = async (sequence: Step[], harvest: Harvest) => {
+        for (const step of sequence) {
+          most = Math.max(most, ++inFlight);
+          await take(step, harvest).finally(() => inFlight--);
+        }
+      };
+      const harvests = [
+        shared,
+        ...(await Promise.all([1, 2].map(() => world.newCaller()))).map((caller) => new Harvest(caller)),
+      ];
+      // All have ended before anything is taken away
+      const ends = await Promise.allSettled([
+        run(first, shared),
+        ...others.map((sequence, at) => run(sequence, harvests[at] ?? shared)),
+      ]);
+      await forget();
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    }),
+    concurrentRuns,
+  );
+  succeeded(t, world);
+  t.equal(most, callers, 'requests were under way at once');
+  t.ok(world.requests >= concurrentRuns * callers * leastSteps);
+});
+
+/** Every operation did at least once. */
+function succeeded(t: Test, world: FuzzWorld): void {
   for (const { id } of told) {
     const seen = [...(world.tally.get(id) ?? [])].sort(([a], [b]) => a - b);
     t.comment(`fuzzed ${id}: ${seen.map(([status, times]) => `${times} × ${status}`).join(', ')}`);
@@ -107,8 +156,7 @@ t.test('what one answer gives, the next requests take', async (t) => {
     );
   }
   t.comment(`fuzzed in sequences: ${world.requests} requests`);
-  t.ok(world.requests >= runs * leastSteps);
-});
+}
 
 t.test('every operation is fuzzed, with 20,000 requests in all', async (t) => {
   const files = readdirSync(import.meta.dirname);

@@ -31,6 +31,11 @@ const faults: Fault[] = [
     (reply) => reply.headers({ ...id, 'cache-control': 'public' }).send(user),
   ],
   [
+    'an error that may be cached',
+    /503 may be cached/,
+    (reply) => reply.code(503).headers({ 'x-request-id': 'one', 'retry-after': '1' }).send(busy),
+  ],
+  [
     'no request id',
     /lacks the header x-request-id/,
     (reply) => reply.header('cache-control', 'no-store').send(user),
@@ -92,6 +97,21 @@ t.test('what is as declared passes', async (t) => {
 
 const envelope = (error_code: string) => ({ detail: 'x', error_code });
 const elsewhere: Fault[] = [
+  ['a success status', /200 is a success of no operation/, (reply) => reply.headers(id).send(user)],
+  [
+    'a redirection',
+    /302 is a success of no operation/,
+    (reply) =>
+      reply
+        .code(302)
+        .headers({ ...id, location: '/' })
+        .send(),
+  ],
+  [
+    'a cache',
+    /404 may be cached/,
+    (reply) => reply.code(404).header('x-request-id', 'one').send(envelope('NOT_FOUND')),
+  ],
   ['no envelope', /required/, (reply) => reply.code(404).headers(id).send({ error: 'Not Found' })],
   ['no body', /content type/, (reply) => reply.code(404).headers(id).send()],
   [
@@ -108,9 +128,46 @@ const elsewhere: Fault[] = [
 ];
 
 for (const [what, problem, send] of elsewhere) {
-  t.test(`an error with ${what} fails where there is no operation, too`, async (t) => {
+  t.test(`an answer with ${what} fails where there is no operation, too`, async (t) => {
     const app = impostor(t, '/elsewhere', send);
     watch(t, app);
     await t.rejects(app.inject('/elsewhere'), { message: problem });
   });
 }
+
+t.test('an error_code that is not declared fails where the error has more fields, too', async (t) => {
+  const notReady = { detail: 'x', error_code: 'NOT_READY', reason: 'starting' };
+  for (const [error_code, problem] of Object.entries({
+    NOT_READY: undefined,
+    FORBIDDEN: /FORBIDDEN, which is not/,
+  })) {
+    const app = impostor(t, '/readyz', (reply) =>
+      reply
+        .code(503)
+        .headers({ ...id, 'retry-after': '1' })
+        .send({ ...notReady, error_code }),
+    );
+    watch(t, app);
+    if (problem === undefined) t.equal((await app.inject('/readyz')).statusCode, 503);
+    else await t.rejects(app.inject('/readyz'), { message: problem });
+  }
+});
+
+t.test('a preflight and the docs pages are no operations, and may succeed', async (t) => {
+  const app = Fastify();
+  t.teardown(() => app.close());
+  app.get('/docs/static/page.js', (_request, reply) => reply.send('x'));
+  app.get('/documents', (_request, reply) => reply.send('x'));
+  app.post('/docs', (_request, reply) => reply.send('x'));
+  app.options('/here', (_request, reply) =>
+    reply.code(204).header('access-control-allow-methods', 'GET').send(),
+  );
+  app.options('/there', (_request, reply) => reply.code(204).send());
+  watch(t, app);
+  t.equal((await app.inject('/docs/static/page.js?x=1')).statusCode, 200);
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/here' })).statusCode, 204);
+  const problem = { message: /success of no operation/ };
+  await t.rejects(app.inject('/documents'), problem);
+  await t.rejects(app.inject({ method: 'POST', url: '/docs' }), problem);
+  await t.rejects(app.inject({ method: 'OPTIONS', url: '/there' }), problem);
+});

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { startApp } from '../support/app.ts';
-import { newPerson } from '../support/people.ts';
+import { newPerson, type Person } from '../support/people.ts';
 import { exchange, listen } from '../support/raw-client.ts';
 import { refused, refusedFields } from '../support/refused.ts';
 
@@ -89,6 +89,20 @@ t.test('request bodies', async (t) => {
   t.test('a compressed body is refused (RFC 9110 §8.4)', async (t) => {
     refused(t, await post(url, '{}', { 'content-encoding': 'gzip' }), 'UNSUPPORTED_MEDIA_TYPE');
     t.equal((await post(url, newPerson(), { 'content-encoding': 'identity' })).status, 201);
+  });
+
+  t.test('a transfer coding besides chunked is refused (RFC 9112 §6.1)', async (t) => {
+    const send = (person: Person, coding: string) => {
+      const body = JSON.stringify(person);
+      const chunks = `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+      const head = `POST ${url} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n`;
+      return exchange(port, `${head}Transfer-Encoding: ${coding}\r\n\r\n${chunks}`);
+    };
+    const before = await countUsers();
+    for (const coding of ['gzip, chunked', 'GZIP,chunked', 'deflate, chunked', 'x, chunked'])
+      refused(t, await send(newPerson(), coding), 'MALFORMED_REQUEST');
+    t.equal(await countUsers(), before);
+    for (const coding of ['chunked', 'Chunked']) t.equal((await send(newPerson(), coding)).status, 201);
   });
 
   t.test('16 KiB is the most, whether the length is told or not', async (t) => {

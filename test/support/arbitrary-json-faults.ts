@@ -134,9 +134,8 @@ export function ofJson(operation: FuzzedOperation, body: Body): Faults[] {
     }),
     fc
       .jsonValue({ maxDepth: 3 })
-      // For a body that may be left out, null says that it was
       .filter((value) =>
-        value === null ? operation.bodyRequired : typeof value !== 'object' || Array.isArray(value),
+        value === null ? !operation.takesNull : typeof value !== 'object' || Array.isArray(value),
       )
       .map((value) => answered('VALIDATION_ERROR', 'no object', JSON.stringify(value), 'body')),
     fc.constant(answered('VALIDATION_ERROR', 'deep nesting', deep)),

@@ -8,8 +8,8 @@ import { bearer } from './people.ts';
 /** Values that the document allows, and what else a request may carry that changes nothing. */
 export interface ValidData {
   params: Record<string, unknown>;
-  /** Undefined where there is none. */
-  body: Record<string, unknown> | undefined;
+  /** Undefined where there is none, null where that says so. */
+  body: Record<string, unknown> | null | undefined;
   /** The values that a caller has take the place of those that are made up. */
   asCaller: boolean;
   query: string;
@@ -50,10 +50,11 @@ const headers = fc.oneof(
   ),
 );
 
-export function validData({ params, takes, body, bodyRequired }: FuzzedOperation): fc.Arbitrary<ValidData> {
+export function validData(operation: FuzzedOperation): fc.Arbitrary<ValidData> {
+  const { params, takes, body, bodyRequired, takesNull } = operation;
   const bodies = valuesOf(body) as fc.Arbitrary<Record<string, unknown>>;
-  const mayLack =
-    bodyRequired || takes === 'ignored' ? bodies : fc.option(bodies, { freq: 3, nil: undefined });
+  const orNull = takesNull ? fc.option(bodies, { freq: 3 }) : bodies;
+  const mayLack = bodyRequired ? orNull : fc.option(orNull, { freq: 3, nil: undefined });
   const named = Object.entries(params).map(([name, each]) => [name, valuesOf(each)]);
   return fc.record({
     params: fc.record(Object.fromEntries(named), { noNullPrototype: true }),
@@ -124,7 +125,7 @@ function urlOf({ path }: FuzzedOperation, params: Record<string, unknown>): stri
 
 function written(
   takes: FuzzedOperation['takes'],
-  body: Record<string, unknown> | undefined,
+  body: Record<string, unknown> | null | undefined,
   headers: Record<string, string>,
 ): Pick<FuzzedRequest, 'headers' | 'payload'> {
   if (body === undefined) return { headers };

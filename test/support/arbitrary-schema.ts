@@ -83,7 +83,7 @@ function strings({ minLength: min = 0, maxLength: max = unbounded, pattern, form
     .tuple(characters, fc.constantFrom(min, min + 1, max - 1, max))
     .map(([character, length]) => character.repeat(length));
   const values = {
-    email: fc.emailAddress(),
+    email: emails,
     text: fc.oneof(
       { weight: 5, arbitrary: any('binary') },
       { weight: 5, arbitrary: any('grapheme-ascii') },
@@ -94,6 +94,27 @@ function strings({ minLength: min = 0, maxLength: max = unbounded, pattern, form
   const form = new RegExp(pattern ?? '', 'u');
   return values.filter((text) => form.test(text) && lengthOf(text) >= min && lengthOf(text) <= max);
 }
+
+const letters = fc.constantFrom('x', 'É', 'e\u0301', 'ß', 'İ', 'ы', '漢', '𝒜', '7');
+const word = fc.array(letters, { minLength: 1, maxLength: 9 }).map((each) => `x${each.join('')}`);
+/** 253 bytes with no more than two letters at the end. */
+const longest = `${'x'.repeat(64)}@${'x'.repeat(62)}.${'x'.repeat(62)}.${'x'.repeat(60)}`;
+
+/** Addresses that mail knows, in any script: far more than the service takes. */
+const emails = fc.oneof(
+  { weight: 6, arbitrary: fc.emailAddress() },
+  { weight: 3, arbitrary: fc.tuple(word, word).map(([local, label]) => `${local}@${label}.example`) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('xx', 'xxx', 'éx', 'éxx', '漢', '漢x').map((end) => `${longest}${end}`),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom('"x y"@%.example', '"x@y"@%.example', '%@localhost', '%@[127.0.0.1]')
+      .chain((form) => word.map((each) => form.replace('%', each))),
+  },
+);
 
 /** As JSON Schema counts it: in code points. */
 export function lengthOf(text: string): number {

@@ -31,10 +31,12 @@ for (const { method, path, ...operation } of operationsOf(committed)) {
   paths.on(method.toUpperCase() as HTTPMethod, url, () => {}, operation);
 }
 
-/** What of this exchange is not in openapi.json; an operation that it does not have may answer with errors alone. */
+/**
+ * What of this exchange is not in openapi.json; what is no operation of it may answer with errors alone, but for the few
+ * things that are served beside the operations. */
 export function violations(exchange: Exchange): string[] {
   const operation = operationOf(exchange);
-  const found = operation === undefined ? ofErrors(exchange) : ofOperation(exchange, operation);
+  const found = operation === undefined ? ofOthers(exchange) : ofOperation(exchange, operation);
   if (exchange.status >= 400 && exchange.headers['cache-control'] !== 'no-store') found.push('may be cached');
   return found.map((each) => `${exchange.method} ${exchange.url.slice(0, 100)}: ${exchange.status} ${each}`);
 }
@@ -95,15 +97,20 @@ function ofBody({ status, headers, body }: Exchange, content: Record<string, Med
   const value = parsed(body);
   if (value === undefined) return ['has a body that is not JSON'];
   const problems = validator(media.schema)(value);
-  if (problems.length > 0 || !media.schema.$ref.endsWith('/ErrorResponse')) return problems;
-  const { error_code: code } = value as { error_code: string };
-  return code in (media.examples ?? {}) ? [] : [`has the error_code ${code}, which is not declared`];
+  if (problems.length > 0 || status < 400) return problems;
+  const code = codeOf(value);
+  const declared = Object.values(media.examples ?? {}).map((example) => codeOf(example.value));
+  return declared.includes(code) ? [] : [`has the error_code ${code}, which is not declared`];
+}
+
+function codeOf(error: unknown): string {
+  return (error as { error_code: string }).error_code;
 }
 
 /** What holds for answers to requests that are no operation's: unknown paths, wrong methods, no HTTP at all. */
-function ofErrors(exchange: Exchange): string[] {
+function ofOthers(exchange: Exchange): string[] {
   const { method, status, headers, body } = exchange;
-  if (status < 400) return [];
+  if (status < 400) return isBesideOperations(exchange) ? [] : ['is a success of no operation'];
   const allow = status === 405 ? ['allow'] : [];
   const problems = ['x-request-id', ...allow]
     .filter((name) => headers[name] === undefined)
@@ -118,10 +125,22 @@ function ofErrors(exchange: Exchange): string[] {
   return problems;
 }
 
+/** The way to the docs pages, these with what they load, the document itself, and what browsers ask before a request. */
+function isBesideOperations({ method, url, status, headers, body }: Exchange): boolean {
+  const [path = ''] = url.split('?');
+  if (method === 'GET' || method === 'HEAD')
+    return /^(?:\/|\/(?:docs|redoc)(?:\/.*)?|\/openapi\.(?:json|yaml))$/.test(path);
+  const isPreflight = method === 'OPTIONS' && headers['access-control-allow-methods'] !== undefined;
+  return isPreflight && status === 204 && body === '';
+}
+
+/** An example of each error with this status. */
 function withStatus(wanted: number): Record<string, { value: unknown }> {
   const entries = Object.entries<CatalogueEntry>(errorCatalogue);
   return Object.fromEntries(
-    entries.filter(([, { status }]) => status === wanted).map(([code]) => [code, { value: undefined }]),
+    entries
+      .filter(([, { status }]) => status === wanted)
+      .map(([code]) => [code, { value: { error_code: code } }]),
   );
 }
 

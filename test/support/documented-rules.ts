@@ -1,3 +1,4 @@
+import { isEmail } from '../../src/accounts/email.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { checkPassword, type PasswordPolicy, preparePassword } from '../../src/passwords/policy.ts';
 import { gateway } from './clients.ts';
@@ -41,6 +42,14 @@ export function documentedRules(policy: PasswordPolicy): DocumentedRule[] {
           .length > 0,
       answer: 'VALIDATION_ERROR',
       field: 'password',
+    },
+    {
+      words: /at most 254 bytes of UTF-8, with no quoted part and a domain of two labels or more/,
+      holdsFor: ({ body: { properties = {} } }) => properties['email']?.format === 'email',
+      // By the service's own function: what that is to refuse, email.test.ts knows
+      isBrokenBy: ({ email }) => !isEmail(String(email)),
+      answer: 'VALIDATION_ERROR',
+      field: 'email',
     },
     {
       words: /no text holds U\+0000/,

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { InjectOptions } from 'fastify';
 import type { Test } from 'tap';
 import { type Answer, startApp, type TestApp } from './app.ts';
@@ -5,6 +8,7 @@ import { basic, clientEntry, gateway, rawBasic, worthlessTokens } from './client
 import { createDatabase } from './database.ts';
 import { operationsAt } from './fuzzed-operation.ts';
 import { bearer, type LoggedInPerson, logIn, newPerson, registerAndLogIn } from './people.ts';
+import { listen } from './raw-client.ts';
 import { sessionIdOf } from './sessions.ts';
 
 /** A request as it is sent; a counterexample shows it. */
@@ -32,6 +36,8 @@ export class FuzzWorld {
   readonly worthlessTokens: Record<string, string>;
   readonly gatehouse: TestApp;
   #spender: LoggedInPerson;
+  /** Where it listens; undefined while requests are injected. */
+  #port: number | undefined;
   #tally = new Map<string, Map<number, number>>();
 
   private constructor(
@@ -66,6 +72,11 @@ export class FuzzWorld {
     return new FuzzWorld(gatehouse, { keeper, spender, ended });
   }
 
+  /** From now on requests go over a socket, and the answers are compared with the document by the app. */
+  async listen(): Promise<void> {
+    this.#port = await listen(this.gatehouse);
+  }
+
   /** With a session of their own, which may be ended. */
   async newCaller(): Promise<Caller> {
     return callerOf(this.#spender, await logIn(this.gatehouse, this.#spender));
@@ -73,9 +84,9 @@ export class FuzzWorld {
 
   /** Sends a request and counts it; rejects when the answer is not in the document, or is a failure of the service. */
   async send(request: FuzzedRequest): Promise<Answer> {
-    // What it takes for a method is narrower than what a server gets to see
-    const response = await this.gatehouse.app.inject(request as InjectOptions);
-    const { statusCode: status, headers } = response;
+    const { status, headers, text } = await (this.#port === undefined
+      ? injected(this.gatehouse, request)
+      : overSocket(this.#port, request));
     const operation = operationsAt(request.url.split('?')[0] ?? '').find(
       ({ method }) => method === (request.method === 'HEAD' ? 'GET' : request.method),
     );
@@ -83,9 +94,9 @@ export class FuzzWorld {
     const statuses = this.#tally.get(id) ?? new Map<number, number>();
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     this.#tally.set(id, statuses);
-    if (status >= 500) throw new Error(`${status} ${response.body}`);
-    const isJson = String(headers['content-type']).startsWith('application/json') && response.body !== '';
-    return { status, headers, body: isJson ? response.json() : {} };
+    if (status >= 500) throw new Error(`${status} ${text}`);
+    const isJson = String(headers['content-type']).startsWith('application/json') && text !== '';
+    return { status, headers, body: isJson ? JSON.parse(text) : {} };
   }
 
   /** How often each status was seen, by operation. */
@@ -106,10 +117,54 @@ export class FuzzWorld {
     return rows[0];
   }
 
+  /** The user of this id as stored; undefined when there is none. */
+  async user(userId: unknown): Promise<Record<string, unknown> | undefined> {
+    const { client } = this.gatehouse.database;
+    const { rows } = await client.query('SELECT * FROM users WHERE user_id = $1', [userId]);
+    return rows[0];
+  }
+
+  /** The ids of all sessions of newCaller's user. */
+  async sessions(): Promise<string[]> {
+    const { rows } = await this.gatehouse.database.client.query(
+      'SELECT tokenid::text AS id FROM refreshaccesstokens WHERE user_id = $1 ORDER BY tokenid',
+      [this.#spender.userId],
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** So that the same request can be sent again, and smaller ones like it. */
   async forgetUser(userId: unknown): Promise<void> {
     await this.gatehouse.database.client.query('DELETE FROM users WHERE user_id = $1', [userId]);
   }
+}
+
+interface Received {
+  status: number;
+  headers: Answer['headers'];
+  text: string;
+}
+
+async function injected({ app }: TestApp, request: FuzzedRequest): Promise<Received> {
+  // What it takes for a method is narrower than what a server gets to see
+  const { statusCode: status, headers, body } = await app.inject(request as InjectOptions);
+  return { status, headers, text: body };
+}
+
+async function overSocket(port: number, { method, url, headers, payload }: FuzzedRequest): Promise<Received> {
+  // Node tells no length of its own accord with a DELETE
+  const length = payload === undefined ? {} : { 'content-length': Buffer.byteLength(payload) };
+  const sent = httpRequest({
+    port,
+    host: '127.0.0.1',
+    method,
+    path: url,
+    headers: { ...headers, ...length },
+  });
+  sent.end(payload);
+  // Of what the event carries
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) };
 }
 
 function callerOf(

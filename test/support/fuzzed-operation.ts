@@ -13,6 +13,8 @@ export interface FuzzedOperation {
   takes: 'json' | 'form' | 'nothing' | 'ignored';
   body: SchemaObject;
   bodyRequired: boolean;
+  /** Null is no body there: which no schema says, and the document's words do. */
+  takesNull: boolean;
   /** By what it can tell who asks, and whether it has to. */
   credentials: 'accessToken' | 'client' | 'accessTokenIfNoBody' | 'none';
   /** Bytes of a body, as the document has them in words; undefined where it declares no 413. */
@@ -36,6 +38,7 @@ export const fuzzedOperations: FuzzedOperation[] = operationsOf(committed).map((
     takes: type === undefined ? (responses[415] ? 'nothing' : 'ignored') : takes(type),
     body,
     bodyRequired: requestBody?.required ?? false,
+    takesNull: /leave the body out, or send null for it/.test(operation.description),
     credentials: credentialsOf(operation),
     bodyLimit: limitOf(responses[413]?.description),
     words: `${committed.info.description} ${JSON.stringify([operation, body])}`,

@@ -1,9 +1,8 @@
 // @hey-api/openapi-ts makes a function for each operation: each call gives `data` or `error`
 import assert from 'node:assert/strict';
-import { ada, commonPassword, grace, origin } from './expectations.js';
+import { ada, commonPassword, grace, meaningOf, origin } from './expectations.js';
 import { client } from './gatehouse/client.gen.js';
 import {
-  type ErrorResponse,
   endSession,
   getMe,
   listSessions,
@@ -22,25 +21,6 @@ const as = ({ access_token }: TokenPair) => ({ auth: access_token });
 async function logIn({ email, password }: { email: string; password: string }): Promise<TokenPair> {
   const { data } = await login({ body: { email, password }, throwOnError: true });
   return data;
-}
-
-/** What a program makes of a refusal: it knows every error_code there is. */
-function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
-  switch (error_code) {
-    case 'SESSION_ENDED':
-      return 'log in again';
-    case 'SESSION_NOT_FOUND':
-      return 'it has ended already';
-    case 'EMAIL_ALREADY_EXISTS':
-      return 'log in instead';
-    case 'VALIDATION_ERROR':
-      return `mend ${errors.map(({ field }) => field).join(' and ')}`;
-    // @ts-expect-error: there is no such code, and only a union of all of them can tell
-    case 'NO_SUCH_CODE':
-      return 'nothing';
-    default:
-      return error_code;
-  }
 }
 
 // Register; about may be left out

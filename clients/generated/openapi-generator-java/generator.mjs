@@ -1,18 +1,19 @@
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkNames } from '../names.mjs';
+import { javac } from '../needs.mjs';
 import * as openapiGenerator from '../openapi-generator.mjs';
 import { readSources } from '../sources.mjs';
 
 export const name = 'openapi-generator-java';
 export const { version } = openapiGenerator;
 export const language = 'Java';
-export const needs = [...openapiGenerator.needs, 'javac'];
+export const needs = [...openapiGenerator.needs, javac];
 export const command = openapiGenerator.lineFor(
   '-g java --library native -o gatehouse-java --invoker-package gatehouse --api-package gatehouse.api --model-package gatehouse.model --additional-properties=enumUnknownDefaultCase=true',
 );
 
-/** @param {import('../run.mjs').Job} job */
+/** @param {import('../generators.mjs').Job} job */
 export async function run({ command, origin, folder, exec }) {
   await exec('generate', command);
   checkNames(readSources(path.join(folder, 'gatehouse-java', 'src', 'main'), '.java'), {

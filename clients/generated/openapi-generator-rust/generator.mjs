@@ -1,13 +1,14 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { checkNames } from '../names.mjs';
+import { rust } from '../needs.mjs';
 import * as openapiGenerator from '../openapi-generator.mjs';
 import { readSources, snakeCase } from '../sources.mjs';
 
 export const name = 'openapi-generator-rust';
 export const { version } = openapiGenerator;
 export const language = 'Rust';
-export const needs = [...openapiGenerator.needs, 'cargo', 'rustc', 'cc'];
+export const needs = [...openapiGenerator.needs, ...rust];
 export const command = openapiGenerator.lineFor(
   '-g rust -o gatehouse-rust --additional-properties=packageName=gatehouse',
 );
@@ -15,7 +16,7 @@ export const command = openapiGenerator.lineFor(
 // What it was built from is the same the next time
 const built = path.join(import.meta.dirname, '..', '.cache', name);
 
-/** @param {import('../run.mjs').Job} job */
+/** @param {import('../generators.mjs').Job} job */
 export async function run({ command, origin, folder, exec }) {
   await exec('generate', command);
   checkNames(readSources(path.join(folder, 'gatehouse-rust'), '.rs'), {

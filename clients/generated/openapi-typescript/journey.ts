@@ -1,8 +1,8 @@
 // openapi-typescript makes types, and openapi-fetch is a fetch that is typed by them: each call gives `data` or `error`
 import assert from 'node:assert/strict';
 import createClient from 'openapi-fetch';
-import { ada, commonPassword, grace, origin } from './expectations.js';
-import type { ErrorResponse, operations, paths, TokenPair, User } from './gatehouse.js';
+import { ada, commonPassword, grace, meaningOf, origin } from './expectations.js';
+import type { operations, paths, TokenPair, User } from './gatehouse.js';
 
 type Conflict = operations['registerUser']['responses'][409]['content']['application/json'];
 
@@ -13,25 +13,6 @@ async function logIn({ email, password }: { email: string; password: string }): 
   const { data, error } = await api.POST('/api/v1/auth/login', { body: { email, password } });
   if (error) throw new Error(error.detail);
   return data;
-}
-
-/** What a program makes of a refusal: it knows every error_code there is. */
-function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
-  switch (error_code) {
-    case 'SESSION_ENDED':
-      return 'log in again';
-    case 'SESSION_NOT_FOUND':
-      return 'it has ended already';
-    case 'EMAIL_ALREADY_EXISTS':
-      return 'log in instead';
-    case 'VALIDATION_ERROR':
-      return `mend ${errors.map(({ field }) => field).join(' and ')}`;
-    // @ts-expect-error: there is no such code, and only a union of all of them can tell
-    case 'NO_SUCH_CODE':
-      return 'nothing';
-    default:
-      return error_code;
-  }
 }
 
 // Register; about may be left out

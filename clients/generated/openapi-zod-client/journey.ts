@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { isErrorFromAlias } from '@zodios/core';
 import type { z } from 'zod';
-import { ada, commonPassword, grace, origin } from './expectations.js';
+import { ada, commonPassword, grace, meaningOf, origin } from './expectations.js';
 import { createApiClient, type schemas } from './gatehouse.js';
 
-type ErrorResponse = z.infer<typeof schemas.ErrorResponse>;
 type TokenPair = z.infer<typeof schemas.TokenPair>;
 type User = z.infer<typeof schemas.User>;
 
@@ -20,25 +19,6 @@ const errorOf = (call: Promise<unknown>) =>
     () => assert.fail('the call succeeds'),
     (error: unknown) => error,
   );
-
-/** What a program makes of a refusal: it knows every error_code there is. */
-function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
-  switch (error_code) {
-    case 'SESSION_ENDED':
-      return 'log in again';
-    case 'SESSION_NOT_FOUND':
-      return 'it has ended already';
-    case 'EMAIL_ALREADY_EXISTS':
-      return 'log in instead';
-    case 'VALIDATION_ERROR':
-      return `mend ${errors.map(({ field }) => field).join(' and ')}`;
-    // @ts-expect-error: there is no such code, and only a union of all of them can tell
-    case 'NO_SUCH_CODE':
-      return 'nothing';
-    default:
-      return error_code;
-  }
-}
 
 // Register; about may be left out
 const user: User = await api.registerUser(ada);

@@ -1,8 +1,7 @@
 // orval makes a function for each operation: each call gives a `status`, and `data` of a type that follows from it
 import assert from 'node:assert/strict';
-import { ada, commonPassword, grace, origin } from './expectations.js';
+import { ada, commonPassword, grace, meaningOf, origin } from './expectations.js';
 import {
-  type ErrorResponse,
   endSession,
   getMe,
   listSessions,
@@ -24,25 +23,6 @@ async function logIn({ email, password }: { email: string; password: string }): 
   const answer = await login({ email, password });
   if (answer.status !== 200) throw new Error(answer.data.detail);
   return answer.data;
-}
-
-/** What a program makes of a refusal: it knows every error_code there is. */
-function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
-  switch (error_code) {
-    case 'SESSION_ENDED':
-      return 'log in again';
-    case 'SESSION_NOT_FOUND':
-      return 'it has ended already';
-    case 'EMAIL_ALREADY_EXISTS':
-      return 'log in instead';
-    case 'VALIDATION_ERROR':
-      return `mend ${errors.map(({ field }) => field).join(' and ')}`;
-    // @ts-expect-error: there is no such code, and only a union of all of them can tell
-    case 'NO_SUCH_CODE':
-      return 'nothing';
-    default:
-      return error_code;
-  }
 }
 
 // Register; about may be left out

@@ -1,8 +1,8 @@
 // swagger-typescript-api makes a class with the operations under their tags: each call gives a Response with `data` or
 // `error`. It takes a body for JSON where success has one; where success is a 204, `format` makes it read the error.
 import assert from 'node:assert/strict';
-import { ada, commonPassword, grace, origin } from './expectations.js';
-import { Api, type ErrorResponse, type TokenPair, type User } from './gatehouse.js';
+import { ada, commonPassword, grace, meaningOf, origin } from './expectations.js';
+import { Api, type TokenPair, type User } from './gatehouse.js';
 
 const { accounts, sessions } = new Api({ baseUrl: origin });
 const as = ({ access_token }: TokenPair) => ({ headers: { authorization: `Bearer ${access_token}` } });
@@ -11,25 +11,6 @@ async function logIn({ email, password }: { email: string; password: string }): 
   const { ok, data, error } = await sessions.login({ email, password });
   if (!ok) throw new Error(error.detail);
   return data;
-}
-
-/** What a program makes of a refusal: it knows every error_code there is. */
-function meaningOf({ error_code, errors = [] }: ErrorResponse): string {
-  switch (error_code) {
-    case 'SESSION_ENDED':
-      return 'log in again';
-    case 'SESSION_NOT_FOUND':
-      return 'it has ended already';
-    case 'EMAIL_ALREADY_EXISTS':
-      return 'log in instead';
-    case 'VALIDATION_ERROR':
-      return `mend ${errors.map(({ field }) => field).join(' and ')}`;
-    // @ts-expect-error: there is no such code, and only a union of all of them can tell
-    case 'NO_SUCH_CODE':
-      return 'nothing';
-    default:
-      return error_code;
-  }
 }
 
 // Register; about may be left out

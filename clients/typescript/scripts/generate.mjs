@@ -19,10 +19,8 @@ writeFileSync(at('schema.ts'), `${note}${astToString(types)}`);
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
 );
-/** Those that cannot be called without an access token. */
-const needToken = operations.filter(
-  ({ operation: { security = [] } }) =>
-    security.length > 0 && security.every((requirement) => 'accessToken' in requirement),
+const takeToken = operations.filter(({ operation: { security = [] } }) =>
+  security.some((requirement) => 'accessToken' in requirement),
 );
 const list = (name, description, values) =>
   `\n/** ${description} */\nexport const ${name} = [\n${values.map((value) => `  '${value}',\n`).join('')}] as const;\n`;
@@ -32,7 +30,7 @@ writeFileSync(
     list('errorCodes', 'Every error code of the document.', document.components.schemas.ErrorCode.enum) +
     list(
       'operationsWithAccessToken',
-      'The operations that need an access token, by method and path template.',
-      needToken.map(({ name }) => name),
+      'The operations that take an access token, some of them other things as well, by method and path template.',
+      takeToken.map(({ name }) => name),
     ),
 );

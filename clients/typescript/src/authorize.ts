@@ -1,11 +1,13 @@
 import { errorCodeOf } from './errors.ts';
 import { operationsWithAccessToken } from './operations.ts';
+import type { Refresher } from './refresh.ts';
 import type { Session } from './session.ts';
 import type { Call, SendOptions, Transport } from './transport.ts';
 
 export interface AuthorizeDeps {
   baseUrl: string;
   session: Session;
+  refresher: Refresher;
   transport: Transport;
 }
 
@@ -13,16 +15,16 @@ export interface AuthorizeDeps {
 const refreshable = ['ACCESS_TOKEN_EXPIRED', 'ACCESS_TOKEN_INVALID'];
 
 /**
- * A fetch for the operations of the service: those that need an access token get the one of the session, and are repeated
+ * A fetch for the operations of the service: those that take an access token get the one of the session, and are repeated
  * once with the next one when the service refuses it.
  */
-export function authorizingFetch({ baseUrl, session, transport }: AuthorizeDeps) {
+export function authorizingFetch({ baseUrl, session, refresher, transport }: AuthorizeDeps) {
   return async (request: Request): Promise<Response> => {
     const call = await toCall(request);
     const options: SendOptions = { signal: request.signal, repeatable: isRepeatable(request) };
     if (!isAuthorizable(request, baseUrl)) return transport.send(call, options);
 
-    let { tokens, refusal } = await session.current(request.signal);
+    let { tokens, refusal } = await refresher.current(request.signal);
     for (let renewed = false; ; renewed = true) {
       if (refusal) return refusal.clone();
       // The service says it better than we could: AUTHENTICATION_REQUIRED
@@ -31,7 +33,7 @@ export function authorizingFetch({ baseUrl, session, transport }: AuthorizeDeps)
       const errorCode = answer.status === 401 ? await errorCodeOf(answer) : undefined;
       if (errorCode === 'SESSION_ENDED') await session.end(tokens.session, errorCode);
       if (renewed || errorCode === undefined || !refreshable.includes(errorCode)) return answer;
-      ({ tokens, refusal } = await session.renew(tokens, request.signal));
+      ({ tokens, refusal } = await refresher.renew(tokens, request.signal));
     }
   };
 }

@@ -1,4 +1,5 @@
 import { errorCodes } from './operations.ts';
+import { readRetryAfter } from './retry-after.ts';
 import type { ErrorCode, FieldError } from './schema.ts';
 
 /**
@@ -37,7 +38,10 @@ export class GatehouseError extends Error {
   }
 }
 
-/** There was no answer, or no whole one: the `cause` is what fetch threw, or a DOMException TimeoutError. */
+/**
+ * There was no answer, no whole one, or none of the service, as where a captive portal answers in its place: the `cause` is
+ * what fetch threw, a DOMException TimeoutError, or an Error that says so, without what came.
+ */
 export class GatehouseNetworkError extends Error {
   override readonly name = 'GatehouseNetworkError';
 
@@ -52,11 +56,15 @@ export function knownErrorCode(sent: string | undefined): GatehouseError['errorC
 
 /** The `error_code` of an answer, undefined when it is not an error of Gatehouse's. Leaves the body to be read. */
 export async function errorCodeOf(response: Response): Promise<string | undefined> {
-  const body: unknown = await response
+  return readEnvelope(await jsonOf(response)).sentErrorCode;
+}
+
+/** The body, undefined where it is not JSON. Leaves it to be read. */
+export function jsonOf(response: Response): Promise<unknown> {
+  return response
     .clone()
     .json()
     .catch(() => undefined);
-  return readEnvelope(body).sentErrorCode;
 }
 
 interface Envelope {
@@ -80,15 +88,4 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isFieldError(value: unknown): value is FieldError {
   return isRecord(value) && typeof value['field'] === 'string' && typeof value['message'] === 'string';
-}
-
-/** RFC 9110 §10.2.3: seconds, or a date, which is compared with that of the answer where this can be read. */
-export function readRetryAfter(headers: Headers): number | undefined {
-  const value = headers.get('retry-after')?.trim();
-  if (!value) return undefined;
-  if (/^\d+$/.test(value)) return Number(value);
-  const date = Date.parse(value);
-  if (Number.isNaN(date)) return undefined;
-  const answeredAt = Date.parse(headers.get('date') ?? '');
-  return Math.max(0, date - (Number.isNaN(answeredAt) ? Date.now() : answeredAt)) / 1000;
 }

@@ -1,9 +1,11 @@
 import createClient, { type Client } from 'openapi-fetch';
+import { answerOf, done, isSessionList, isTokenPair, isUser } from './answer.ts';
 import { authorizingFetch } from './authorize.ts';
-import { GatehouseError, GatehouseNetworkError } from './errors.ts';
-import { defaultRetry, type RetryOptions } from './retry.ts';
+import { GatehouseError, jsonOf } from './errors.ts';
+import { Refresher } from './refresh.ts';
+import { inRange, longestTimerMs, type RetryOptions, retryPolicy } from './retry.ts';
 import type { Credentials, paths, RegisterUserRequest, User, Session as UserSession } from './schema.ts';
-import { isTokenPair, Session, type SessionEnd } from './session.ts';
+import { Session, type SessionEnd } from './session.ts';
 import { memoryStore, type TokenStore } from './token-store.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
@@ -14,7 +16,7 @@ export interface GatehouseOptions {
   store?: TokenStore;
   /** Replaces the fetch of the platform. */
   fetch?: TransportOptions['fetch'];
-  /** For each attempt, its answer's body included; 10,000 by default. */
+  /** For each attempt, its answer's body included, in milliseconds; 10,000 by default. */
   timeoutMs?: number;
   retry?: RetryOptions;
 }
@@ -60,64 +62,69 @@ export interface Gatehouse {
   readonly api: Client<paths>;
 }
 
+/** @throws TypeError when an option is not what it may be */
 export function createGatehouse(options: GatehouseOptions): Gatehouse {
   const baseUrl = normalize(options.baseUrl);
   const { store = memoryStore(), fetch = globalThis.fetch, timeoutMs = 10_000 } = options;
   const transport = new Transport({
     // Browsers refuse to run theirs as a method of anything else
     fetch: (url, init) => fetch(url, init),
-    timeoutMs,
-    retry: { ...defaultRetry, ...options.retry },
+    timeoutMs: inRange('timeoutMs', timeoutMs, 1, longestTimerMs),
+    retry: retryPolicy(options.retry),
   });
-  const session = new Session(baseUrl, store, transport);
-  const api = createClient<paths>({ baseUrl, fetch: authorizingFetch({ baseUrl, session, transport }) });
+  const session = new Session(baseUrl, store);
+  const refresher = new Refresher({ baseUrl, session, transport });
+  const api = createClient<paths>({
+    baseUrl,
+    fetch: authorizingFetch({ baseUrl, session, refresher, transport }),
+  });
 
   return {
     api,
-    register: (body, init) => answerOf(api.POST('/api/v1/register-user', { body, ...init })),
+    register: (body, init) => answerOf(api.POST('/api/v1/register-user', { body, ...init }), isUser),
     async login({ email, password }, init) {
       // An object that holds more, such as a whole user, would be refused
       const body = { email, password };
-      const pair = await answerOf(api.POST('/api/v1/auth/login', { body, ...init }));
-      if (!isTokenPair(pair)) throw new GatehouseNetworkError('not an answer of the service');
-      await session.start(pair, Date.now());
+      await session.start(await answerOf(api.POST('/api/v1/auth/login', { body, ...init }), isTokenPair));
     },
     async logout(init) {
       const tokens = await session.read();
       if (!tokens) return;
-      await session.end(tokens.session, 'logout');
+      // A refresh under way may hold the lock, and the service does not have to wait for it
+      const forgotten = session.end(tokens.session, 'logout');
       const body = { refresh_token: tokens.refreshToken };
-      const { error, response } = await api.POST('/api/v1/auth/logout', { body, ...init });
-      // 401: there is nothing left to end
-      if (!response.ok && response.status !== 401) throw new GatehouseError(response, error);
+      const told = done(api.POST('/api/v1/auth/logout', { body, ...init })).catch((error: unknown) => {
+        // There is nothing left to end; a 401 without a code of the service's says nothing of the session
+        const isOver = error instanceof GatehouseError && error.status === 401;
+        if (!isOver || error.sentErrorCode === undefined) throw error;
+      });
+      // One that fails does not keep the other from being done
+      await Promise.allSettled([forgotten, told]);
+      await told;
+      await forgotten;
     },
     async logoutOthers(init) {
-      await answerOf(api.POST('/api/v1/auth/logout-others', { ...init }));
+      await done(api.POST('/api/v1/auth/logout-others', { ...init }));
     },
     async logoutAll(init) {
       const tokens = await session.read();
-      await answerOf(api.POST('/api/v1/auth/logout-all', { ...init }));
+      await done(api.POST('/api/v1/auth/logout-all', { ...init }));
       if (tokens) await session.end(tokens.session, 'logout');
     },
-    me: (init) => answerOf(api.GET('/api/v1/me', { ...init })),
-    sessions: async (init) => (await answerOf(api.GET('/api/v1/me/sessions', { ...init }))).sessions,
+    me: (init) => answerOf(api.GET('/api/v1/me', { ...init }), isUser),
+    async sessions(init) {
+      return (await answerOf(api.GET('/api/v1/me/sessions', { ...init }), isSessionList)).sessions;
+    },
     async endSession(sessionId, init) {
       const params = { path: { session_id: sessionId } };
-      await answerOf(api.DELETE('/api/v1/me/sessions/{session_id}', { params, ...init }));
+      await done(api.DELETE('/api/v1/me/sessions/{session_id}', { params, ...init }));
     },
     isLoggedIn: async () => (await session.read()) !== undefined,
     async accessToken({ signal, refused } = {}) {
-      let { tokens, refusal } = await session.current(signal);
+      let { tokens, refusal } = await refresher.current(signal);
       if (tokens && tokens.accessToken === refused)
-        ({ tokens, refusal } = await session.renew(tokens, signal));
-      if (refusal)
-        throw new GatehouseError(
-          refusal,
-          await refusal
-            .clone()
-            .json()
-            .catch(() => undefined),
-        );
+        ({ tokens, refusal } = await refresher.renew(tokens, signal));
+      if (refusal) throw new GatehouseError(refusal, await jsonOf(refusal));
       return tokens?.accessToken;
     },
     onSessionEnd: (listener) => session.onEnd(listener),
@@ -130,20 +137,4 @@ function normalize(baseUrl: string): string {
   if (!/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
     throw new TypeError('baseUrl is http or https, an authority and perhaps a path');
   return url.origin + url.pathname.replace(/\/+$/, '');
-}
-
-interface Answer<Data> {
-  data?: Data;
-  error?: unknown;
-  response: Response;
-}
-
-/** @throws GatehouseError unless the answer is a success; GatehouseNetworkError when it is not JSON, as a captive portal's */
-async function answerOf<Data>(answered: Promise<Answer<Data>>): Promise<Data> {
-  const { data, error, response } = await answered.catch((thrown: unknown) => {
-    throw thrown instanceof SyntaxError ? new GatehouseNetworkError(thrown) : thrown;
-  });
-  if (!response.ok) throw new GatehouseError(response, error);
-  // What a success holds, by the document; undefined where it has no body
-  return data as Data;
 }

@@ -34,8 +34,9 @@ export const errorCodes = [
   'SHUTTING_DOWN',
 ] as const;
 
-/** The operations that need an access token, by method and path template. */
+/** The operations that take an access token, some of them other things as well, by method and path template. */
 export const operationsWithAccessToken = [
+  'POST /api/v1/auth/logout',
   'GET /api/v1/me',
   'GET /auth/user/{user_id}',
   'GET /api/v1/me/sessions',

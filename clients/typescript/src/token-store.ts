@@ -18,12 +18,17 @@ export interface StoredTokens {
  */
 export interface TokenStore {
   get(): StoredTokens | undefined | Promise<StoredTokens | undefined>;
-  /** Resolves once the tokens are safe: only then is anything of them used. */
+  /**
+   * Resolves once the tokens are safe: only then is anything of them used. When it fails, the client keeps them in memory
+   * and sets them again later; a login fails with it.
+   */
   set(tokens: StoredTokens): void | Promise<void>;
   clear(): void | Promise<void>;
   /**
    * Runs the work while nobody else who shares the tokens runs theirs, so that one of them refreshes and the others find
-   * the result. Without it the tokens stay right, as the service answers refreshes at the same time alike.
+   * the result. Its wait should have a bound, shorter than REFRESH_GRACE_SECONDS, and the work be run then all the same. Without
+   * it the tokens stay right as long as the service answers refreshes at the same time alike: with REFRESH_GRACE_SECONDS=0
+   * it does not, and the second one ends the session.
    */
   lock?<T>(work: () => Promise<T>): Promise<T>;
   /** Calls the listener when somebody else has changed the tokens. Returns what ends that. */

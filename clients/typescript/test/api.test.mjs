@@ -90,6 +90,16 @@ test('all operations of the document, with the same tokens', async () => {
   assert.deepEqual((await client.api.GET('/livez')).data, { status: 'ok' });
 });
 
+test('an operation takes the access token too where it could do without', async () => {
+  const { client, user } = await service.loggedIn();
+  const observer = createGatehouse({ baseUrl: service.origin });
+  await observer.login(user);
+  const { response } = await client.api.POST('/api/v1/auth/logout');
+  assert.equal(response.status, 204);
+  assert.equal((await observer.sessions()).length, 1);
+  await assert.rejects(client.me(), { errorCode: 'SESSION_ENDED' });
+});
+
 test('codes that this client does not know, and answers that are not of the service', async (t) => {
   const newer = { error_code: 'TOO_LATE_IN_THE_DAY', detail: 'Come back tomorrow', more: true };
   const answers = [

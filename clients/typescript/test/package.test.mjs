@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,20 +11,40 @@ import { serviceForTests } from './support/service.mjs';
 const run = promisify(execFile);
 const service = serviceForTests();
 const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+const read = (name) => JSON.parse(readFileSync(path.join(root, name), 'utf8'));
 const bin = (name) => path.join(root, 'node_modules', name);
-let folder;
+let clone;
+let app;
 let tarball;
 
+/** The lines of the README, in an app that lies next to a clone in which nothing is installed or built. */
 before(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-client-'));
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: root,
-  });
-  const [{ filename, files }] = JSON.parse(stdout);
-  tarball = { file: path.join(folder, filename), files: files.map((file) => file.path) };
+  clone = mkdtempSync(path.join(tmpdir(), 'gatehouse-client-'));
+  app = path.join(clone, 'app');
+  mkdirSync(app);
+  writeFileSync(path.join(app, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+  const absent = ['node_modules', 'dist'].map((name) => path.join(root, name));
+  const copied = { recursive: true, filter: (source) => !absent.includes(source) };
+  cpSync(root, path.join(clone, 'gatehouse/clients/typescript'), copied);
+  const [, lines] = /## Install\n[^#]*?```sh\n([\s\S]*?)```/.exec(readme);
+  for (const line of lines.trim().split('\n')) {
+    const [command, ...args] = line.split(' ');
+    assert.equal(command, 'npm');
+    await run(command, [...args, '--prefer-offline'], { cwd: app });
+  }
+  const file = path.join(app, `gatehouse-client-${read('package.json').version}.tgz`);
+  const { stdout } = await run('tar', ['-tzf', file]);
+  tarball = {
+    file,
+    files: stdout
+      .trim()
+      .split('\n')
+      .map((name) => name.replace(/^package\//, '')),
+  };
 });
 
-after(() => rmSync(folder, { recursive: true }));
+after(() => rmSync(clone, { recursive: true }));
 
 test('the package holds what it needs and no more', () => {
   const other = tarball.files.filter((file) => !/^dist\/[a-z-]+\.(js|d\.ts)$/.test(file));
@@ -34,6 +54,15 @@ test('the package holds what it needs and no more', () => {
     `dist/${name}.d.ts`,
   ]);
   for (const file of sources) assert.ok(tarball.files.includes(file), file);
+});
+
+test('the README that is in it links to nothing outside of it', () => {
+  const targets = [...readme.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target);
+  assert.ok(targets.length > 0);
+  assert.deepEqual(
+    targets.filter((target) => !/^(https:\/\/|#)/.test(target)),
+    [],
+  );
 });
 
 test('publint and attw find nothing', async () => {
@@ -59,13 +88,11 @@ const code: ErrorCode | 'UNKNOWN' = await client.endSession(999).then(
 console.log(user.name, data?.sessions.length, code);
 `;
 
-test('installed in an empty folder it compiles and runs, in Node with no types of a browser', async () => {
-  writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball.file], { cwd: folder });
+test('installed by the lines of the README it compiles and runs, in Node with no types of a browser', async () => {
   // No second copy of what is at hand here
-  symlinkSync(bin('@types'), path.join(folder, 'node_modules/@types'));
-  symlinkSync(bin('undici-types'), path.join(folder, 'node_modules/undici-types'));
-  writeFileSync(path.join(folder, 'consumer.ts'), consumer);
+  symlinkSync(bin('@types'), path.join(app, 'node_modules/@types'));
+  symlinkSync(bin('undici-types'), path.join(app, 'node_modules/undici-types'));
+  writeFileSync(path.join(app, 'consumer.ts'), consumer);
   const tsc = ['--strict', '--target', 'es2022', '--types', 'node', '--preserveSymlinks', 'consumer.ts'];
   const ways = [
     ['--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'es2022,dom', '--noEmit'],
@@ -73,16 +100,13 @@ test('installed in an empty folder it compiles and runs, in Node with no types o
     ['--module', 'nodenext', '--lib', 'es2022', '--skipLibCheck'],
   ];
   for (const way of ways)
-    await run(process.execPath, [bin('typescript/bin/tsc'), ...way, ...tsc], { cwd: folder }).catch(
-      (error) => {
-        assert.fail(`${way.join(' ')}\n${error.stdout}`);
-      },
-    );
-  const { stdout } = await run(process.execPath, ['consumer.js', service.origin], { cwd: folder });
+    await run(process.execPath, [bin('typescript/bin/tsc'), ...way, ...tsc], { cwd: app }).catch((error) => {
+      assert.fail(`${way.join(' ')}\n${error.stdout}`);
+    });
+  const { stdout } = await run(process.execPath, ['consumer.js', service.origin], { cwd: app });
   assert.equal(stdout.trim(), 'Ada 1 SESSION_NOT_FOUND');
 });
 
 test('its version in the lockfile is that of the package', () => {
-  const read = (name) => JSON.parse(readFileSync(path.join(root, name), 'utf8'));
   assert.equal(read('package-lock.json').version, read('package.json').version);
 });

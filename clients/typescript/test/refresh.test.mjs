@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGatehouse, GatehouseNetworkError, memoryStore } from '../dist/index.js';
 import { mePath, refreshPath, serviceForTests } from './support/service.mjs';
+import { until } from './support/stub.mjs';
 
 const service = serviceForTests({ env: { ACCESS_TOKEN_TTL_SECONDS: '10' } });
 
@@ -54,13 +55,13 @@ test('so with one that the service does not accept, and with one that is due', a
 });
 
 test('a token that is due is refreshed before it is refused', async (t) => {
-  const proxy = await service.proxy(t, { lifeSeconds: 1 });
+  const proxy = await service.proxy(t, { lifeSeconds: 4 });
   const { client } = await service.loggedIn({ baseUrl: proxy.origin });
-  const until = Date.now() + 3000;
-  while (Date.now() < until) await client.me();
+  const deadline = Date.now() + 9000;
+  while (Date.now() < deadline) await client.me();
   assert.ok(proxy.seen(mePath).every(({ status }) => status === 200));
   const refreshes = proxy.seen(refreshPath).length;
-  assert.ok(refreshes >= 2 && refreshes <= 4, `${refreshes} refreshes in three seconds`);
+  assert.ok(refreshes >= 2 && refreshes <= 4, `${refreshes} refreshes in nine seconds`);
 });
 
 for (const [name, makeStore, expected] of [
@@ -135,18 +136,65 @@ test('while refreshes fail nobody is logged out, and the attempts are over withi
   await client.me();
 });
 
-test('as long as an access token is good, a refresh that fails does not matter', async (t) => {
-  const store = memoryStore();
-  const longer = { status: 503, headers: { 'retry-after': '60' } };
-  const proxy = await service.proxy(t, {
-    fault: ({ path }) => (path === refreshPath ? { answer: longer } : {}),
-  });
-  const { client } = await service.loggedIn({ baseUrl: proxy.origin, store });
+/** The client refreshes ahead, as the token that it has is still good. */
+function makeNearlyDue(store) {
   store.set({ ...store.get(), renewAt: Date.now() });
+}
+
+for (const [name, fault] of [
+  ['is lost', { loseRequest: true }],
+  ['does not come', { delayMs: 3500 }],
+]) {
+  test(`as long as an access token is good, nobody waits for a refresh whose answer ${name}`, async (t) => {
+    const store = memoryStore();
+    const proxy = await service.proxy(t, { fault: ({ path }) => path === refreshPath && fault });
+    const { client, ends } = await service.loggedIn({ baseUrl: proxy.origin, store });
+    const { accessToken } = store.get();
+    makeNearlyDue(store);
+    // The attempts of a refresh go on for four seconds at least
+    const started = performance.now();
+    for (let count = 0; count < 10; count += 1) await client.me();
+    const took = performance.now() - started;
+    assert.ok(took < 3500, `${took} ms for ten requests`);
+    await until(() => proxy.seen(refreshPath).length > 0, 'the refresh');
+    assert.ok(proxy.seen(mePath).every(({ token }) => token === accessToken));
+    await makeDue(store);
+    await assert.rejects(client.me(), GatehouseNetworkError);
+    assert.deepEqual(ends, []);
+  });
+}
+
+test('a refresh ahead of time comes in the background, and its tokens are used from then on', async (t) => {
+  const store = memoryStore();
+  const proxy = await service.proxy(t, { fault: ({ path }) => path === refreshPath && { delayMs: 300 } });
+  const { client } = await service.loggedIn({ baseUrl: proxy.origin, store });
+  const { accessToken } = store.get();
+  makeNearlyDue(store);
+  await hundred(() => client.me());
+  await until(() => store.get().accessToken !== accessToken, 'the next tokens');
   await client.me();
+  assert.equal(proxy.seen(mePath).at(-1).token, store.get().accessToken);
   assert.equal(proxy.seen(refreshPath).length, 1);
-  await makeDue(store);
-  await assert.rejects(client.me(), { status: 503, retryAfterSeconds: 60 });
+});
+
+test('after a refresh ahead of time has failed the next one waits a while, unless its tokens are needed', async (t) => {
+  for (const retryAfter of ['4', '60']) {
+    const store = memoryStore();
+    const answer = { status: 503, headers: { 'retry-after': retryAfter } };
+    const proxy = await service.proxy(t, { fault: ({ path }) => path === refreshPath && { answer } });
+    const { client } = await service.loggedIn({ baseUrl: proxy.origin, store });
+    makeNearlyDue(store);
+    await client.me();
+    await until(() => proxy.seen(refreshPath).length === 1, 'the refresh');
+    for (let count = 0; count < 5; count += 1) {
+      await sleep(100);
+      await client.me();
+    }
+    assert.equal(proxy.seen(refreshPath).length, 1);
+    await makeDue(store);
+    await assert.rejects(client.me(), { status: 503, retryAfterSeconds: Number(retryAfter) });
+    assert.equal(proxy.seen(refreshPath).length, 2);
+  }
 });
 
 test('the next tokens are stored before they are used', async (t) => {

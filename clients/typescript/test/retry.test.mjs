@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGatehouse, GatehouseNetworkError } from '../dist/index.js';
+import { unlessAborted, wait } from '../dist/retry.js';
 import { mePath, serviceForTests } from './support/service.mjs';
+import { stubbed, until } from './support/stub.mjs';
 
 const service = serviceForTests();
 
@@ -43,9 +46,8 @@ test('Retry-After is honoured by each of many clients, and none comes back with 
   const waits = gaps(proxy.seen('/livez')).sort((a, b) => a - b);
   assert.equal(waits.length, 60);
   assert.ok(waits[0] >= 995, `the shortest is ${waits[0]}`);
-  assert.ok(waits[59] < 1800, `the longest is ${waits[59]}`);
-  // By chance less than once in 10^9: 60 of [1000, 1500) with none in a sixth of it at either end
-  assert.ok(waits[0] < 1150 && waits[59] > 1350, `from ${waits[0]} to ${waits[59]}`);
+  // By chance less than once in 10^9: 60 of [1000, 1500) that leave a third of it free. A machine that is busy spreads them more
+  assert.ok(waits[59] - waits[0] > 165, `from ${waits[0]} to ${waits[59]}`);
 });
 
 test('a date in Retry-After is one of the clock that wrote it', async (t) => {
@@ -58,7 +60,8 @@ test('a date in Retry-After is one of the clock that wrote it', async (t) => {
   const { response } = await createGatehouse({ baseUrl: proxy.origin }).api.GET('/livez');
   assert.equal(response.status, 200);
   const [gap] = gaps(proxy.seen('/livez'));
-  assert.ok(gap >= 995 && gap < 1800, String(gap));
+  // Far less than the years between the two clocks, or the ten seconds of the bound
+  assert.ok(gap >= 995 && gap < 8000, String(gap));
 });
 
 test('attempts are bounded, and the last refusal is what the caller gets', async (t) => {
@@ -76,8 +79,37 @@ test('a longer wait than the bound is left to the caller', async (t) => {
   const client = createGatehouse({ baseUrl: proxy.origin });
   const started = performance.now();
   await assert.rejects(client.me(), { status: 503, retryAfterSeconds: 11 });
-  assert.ok(performance.now() - started < 1000);
+  assert.ok(performance.now() - started < 10_000);
   assert.equal(proxy.seen(mePath).length, 1);
+});
+
+test('there is a random part on top of the longest Retry-After too', async (t) => {
+  t.mock.method(Math, 'random', () => 0.9);
+  const { client, sent } = stubbed(
+    () => new Response(null, { status: 503, headers: { 'retry-after': '1' } }),
+    {
+      retry: { maxAttempts: 2, maxDelayMs: 1000, baseDelayMs: 1000 },
+    },
+  );
+  const started = performance.now();
+  await assert.rejects(client.me(), { status: 503 });
+  const took = performance.now() - started;
+  assert.equal(sent.length, 2);
+  assert.ok(took >= 1895, `${took} ms`);
+});
+
+test('a wait and a promise leave no listener at the signal, whenever it was aborted', async () => {
+  const aborted = AbortSignal.abort(new Error('gone'));
+  await assert.rejects(wait(10_000, aborted), /gone/);
+  await assert.rejects(unlessAborted(Promise.reject(new Error('unheard')), aborted), /gone/);
+  const controller = new AbortController();
+  await wait(1, controller.signal);
+  const waiting = assert.rejects(wait(10_000, controller.signal), { name: 'AbortError' });
+  assert.equal(getEventListeners(controller.signal, 'abort').length, 1);
+  controller.abort();
+  await waiting;
+  for (const signal of [aborted, controller.signal])
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('an abort ends a wait and an attempt at once, and nothing is sent any more', async (t) => {
@@ -86,11 +118,14 @@ test('an abort ends a wait and an attempt at once, and nothing is sent any more'
     const client = createGatehouse({ baseUrl: proxy.origin });
     const gone = new AbortController();
     const call = client.me({ signal: gone.signal });
-    await sleep(200);
+    await until(() => proxy.seen(mePath).length === 1, 'the request');
+    // Time for the first answer, so that the client waits
+    await sleep(300);
     const started = performance.now();
     gone.abort();
     await assert.rejects(call, { name: 'AbortError' });
-    assert.ok(performance.now() - started < 100);
+    // Far less than the wait and the answer would take
+    assert.ok(performance.now() - started < 3000);
     await assert.rejects(client.me({ signal: gone.signal }), { name: 'AbortError' });
     await sleep(300);
     assert.equal(proxy.seen(mePath).length, 1);

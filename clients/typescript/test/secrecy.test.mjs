@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { memoryStore } from '../dist/index.js';
+import { createGatehouse, memoryStore } from '../dist/index.js';
 import { mePath, refreshPath, serviceForTests } from './support/service.mjs';
 
 const service = serviceForTests();
@@ -69,8 +69,9 @@ test('neither errors nor the console hold a token or a password', async (t) => {
   let fault = {};
   const proxy = await service.proxy(t, { fault: () => fault });
   const store = memoryStore();
-  const options = { baseUrl: proxy.origin, store, retry: { baseDelayMs: 1 }, timeoutMs: 500 };
-  const { client, user } = await service.loggedIn(options);
+  const { user } = await service.loggedIn({ baseUrl: proxy.origin, store });
+  const retry = { baseDelayMs: 1 };
+  const client = createGatehouse({ baseUrl: proxy.origin, store, retry, timeoutMs: 500 });
   const tokens = store.get();
   const thrown = [];
   const collect = (work) =>

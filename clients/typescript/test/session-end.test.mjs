@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGatehouse, memoryStore } from '../dist/index.js';
 import { refreshPath, serviceForTests } from './support/service.mjs';
+import { until } from './support/stub.mjs';
 
 const service = serviceForTests();
 
@@ -26,7 +27,7 @@ for (const [when, age, errorCode] of [
   ['a refresh', makeDue, 'SESSION_ENDED'],
   [
     'a refresh',
-    (store) => store.set({ ...store.get(), renewAt: 0, refreshToken: 'x' }),
+    (store) => store.set({ ...store.get(), renewAt: 0, expiresAt: 0, refreshToken: 'x' }),
     'REFRESH_TOKEN_INVALID',
   ],
 ]) {
@@ -71,30 +72,82 @@ test('a logout in one tab is noticed in the others', async () => {
   unsubscribe();
 });
 
-test('a listener no longer hears once it is taken off, and one that throws disturbs nothing', async () => {
-  const { client, user, ends } = await service.loggedIn();
+/** A store that tells each client what the others do, as localStorage does. */
+function toldStore() {
+  const store = memoryStore();
+  const listeners = new Set();
+  return {
+    ...store,
+    clear() {
+      store.clear();
+      for (const listener of listeners) listener();
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+test('a tab that has done nothing but listen hears of a logout in another', async () => {
+  const store = toldStore();
+  const { client, ends } = await service.loggedIn({ store });
+  const other = createGatehouse({ baseUrl: service.origin, store });
+  const heard = [];
+  other.onSessionEnd(({ reason }) => heard.push(reason));
+  await client.logout();
+  await sleep(50);
+  assert.deepEqual([ends, heard], [['logout'], ['elsewhere']]);
+});
+
+test('a listener no longer hears once it is taken off', async () => {
+  const { client, ends } = await service.loggedIn();
   const heard = [];
   client.onSessionEnd(() => heard.push('one'))();
   client.onSessionEnd(() => heard.push('another'));
   await client.logout();
+  await sleep(50);
   assert.deepEqual([ends, heard], [['logout'], ['another']]);
-  await client.login(user);
-  await client.logout();
-  assert.equal(ends.length, 2);
+});
+
+test('a listener that throws, or whose promise is rejected, disturbs nothing, and its error is reported', async (t) => {
+  const reported = [];
+  t.mock.method(console, 'error', (error) => reported.push(error.message));
+  const { client, user, ends } = await service.loggedIn();
+  const heard = [];
+  client.onSessionEnd(() => {
+    throw new Error('at once');
+  });
+  client.onSessionEnd(async () => {
+    throw new Error('later');
+  });
+  client.onSessionEnd(({ reason }) => heard.push(reason));
+  for (const count of [1, 2]) {
+    await client.logout();
+    await sleep(50);
+    assert.deepEqual([ends.length, heard.length, reported.length], [count, count, 2 * count]);
+    await client.login(user);
+  }
+  assert.deepEqual(new Set(reported), new Set(['at once', 'later']));
 });
 
 test('a refresh that is under way does not undo a logout', async (t) => {
   for (const fault of [{ delayMs: 400 }, { delayAnswerMs: 400 }]) {
     const store = memoryStore();
     const proxy = await service.proxy(t, { fault: ({ path }) => path === refreshPath && fault });
-    const { client, ends } = await service.loggedIn({ baseUrl: proxy.origin, store });
+    const { client, user, ends } = await service.loggedIn({ baseUrl: proxy.origin, store });
+    const observer = createGatehouse({ baseUrl: service.origin });
+    await observer.login(user);
+    assert.equal((await observer.sessions()).length, 2);
     makeDue(store);
     const refreshing = client.me();
-    await sleep(150);
+    await until(() => proxy.seen(refreshPath).length > 0, 'the refresh');
     await client.logout();
     await assert.rejects(refreshing, { status: 401 });
     assert.equal(store.get(), undefined);
     assert.deepEqual(ends, ['logout']);
+    const sessions = await observer.sessions();
+    assert.deepEqual([sessions.length, sessions[0].current], [1, true], 'the service has none either');
   }
 });
 

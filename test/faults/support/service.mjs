@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { spawnService } from '../../../scripts/live-service.mjs';
@@ -24,7 +24,7 @@ export async function startReplica({ databaseUrl, env = {}, port, wait = true, p
   const log = path.join(folder, 'service.log');
   const listening = port ?? (await freePort());
   const settings = { DATABASE_URL: databaseUrl, ...secrets, ...env, PORT: String(listening) };
-  const child = spawnService(settings, folder, openSync(log, 'a'), program);
+  const child = spawnService(settings, folder, log, program);
   own('process', child.pid);
   const origin = `http://127.0.0.1:${listening}`;
   const replica = {

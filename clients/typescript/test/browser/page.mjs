@@ -41,10 +41,34 @@ const page = `<!doctype html>
   window.isReady = true;
 </script>`;
 
-/** An app of another origin that uses the client as it is built. */
-export async function startApp() {
+const below = '/auth-service';
+
+/**
+ * An app of another origin that uses the client as it is built.
+ *
+ * @param {() => string} service where the service is, to which /auth-service of the app's own origin leads
+ */
+export async function startApp(service) {
+  async function forward(request, response) {
+    const { method, headers, url } = request;
+    const { host: _, connection: __, 'content-length': ___, ...others } = headers;
+    const body = Buffer.concat(await request.toArray());
+    const answer = await fetch(service() + url.slice(below.length), {
+      method,
+      headers: others,
+      ...(body.length > 0 && { body }),
+    });
+    const type = answer.headers.get('content-type');
+    response.writeHead(answer.status, type ? { 'content-type': type } : {});
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  }
+
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://app');
+    if (pathname.startsWith(`${below}/`)) {
+      forward(request, response).catch(() => request.socket.destroy());
+      return;
+    }
     if (pathname === '/') return response.setHeader('content-type', 'text/html; charset=utf-8').end(page);
     const [, module, file] = pathname.split('/');
     response.setHeader('content-type', 'text/javascript');

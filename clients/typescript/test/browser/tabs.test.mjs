@@ -5,7 +5,7 @@ import { launch } from '../../../../browser/chromium.mjs';
 import { refreshPath, serviceForTests } from '../support/service.mjs';
 import { startApp } from './page.mjs';
 
-const app = await startApp();
+const app = await startApp(() => service.origin);
 const places = {
   // Plain HTTP: no secure context, so that the tabs cannot take turns
   insecure: { app: `http://app.gatehouse.test:${app.port}`, host: 'gatehouse.test' },
@@ -50,9 +50,10 @@ async function logIn(tab, user) {
 
 const seconds = 15;
 
+// The localStorage of Chromium may reach another tab a little later than the lock: that one refreshes again then, and gets the same
 for (const { name, place, hasLocks, lifeSeconds, most } of [
   { name: 'over plain HTTP', place: places.insecure, hasLocks: false, lifeSeconds: 4, most: 11 },
-  { name: 'in a secure context', place: places.secure, hasLocks: true, lifeSeconds: 3, most: 1.5 },
+  { name: 'in a secure context', place: places.secure, hasLocks: true, lifeSeconds: 3, most: 2.5 },
 ]) {
   test(`ten tabs ${name}, reloaded while they refresh, never log their user out`, async (t) => {
     const proxy = await service.proxy(t, {
@@ -82,7 +83,7 @@ for (const { name, place, hasLocks, lifeSeconds, most } of [
     await sleep(seconds * 1000);
     for (const tab of tabs) await tab.close();
 
-    const refreshes = proxy.seen(refreshPath);
+    const refreshes = proxy.seen(refreshPath).filter(({ method }) => method === 'POST');
     t.diagnostic(
       `${reports.answer.length} answers, ${refreshes.length} refreshes, ${reloads} reloads in one`,
     );
@@ -107,11 +108,61 @@ test('a logout in one tab is noticed in the others at once', async (t) => {
   const { reports, openTab } = await openWindow(t, places.insecure, await service.proxy(t));
   const tab = await openTab();
   await logIn(tab, service.newUser());
-  const others = [await openTab(), await openTab()];
-  for (const other of others) assert.ok(await other.evaluate(() => window.client.isLoggedIn()));
+  // They do no more than listen
+  await openTab();
+  await openTab();
   await tab.evaluate(() => window.client.logout());
   for (const deadline = Date.now() + 5000; reports.end.length < 3 && Date.now() < deadline; ) await sleep(20);
   assert.deepEqual(reports.end.sort(), ['elsewhere', 'elsewhere', 'logout']);
+});
+
+test('a tab that holds the lock and does not let go holds the others up for seconds, not for ever', async (t) => {
+  const proxy = await service.proxy(t);
+  const { reports, openTab } = await openWindow(t, places.secure, proxy);
+  const frozen = await openTab();
+  const tab = await openTab();
+  await logIn(tab, service.newUser());
+  await frozen.evaluate(
+    () =>
+      new Promise((held) => {
+        navigator.locks.request('gatehouse', () => {
+          held();
+          return new Promise(() => {});
+        });
+      }),
+  );
+  const ms = await tab.evaluate(async () => {
+    const started = performance.now();
+    await window.client.accessToken({ refused: await window.client.accessToken() });
+    await window.client.me();
+    return performance.now() - started;
+  });
+  assert.ok(ms >= 4900, `${ms} ms`);
+  assert.equal(proxy.seen(refreshPath).filter(({ method }) => method === 'POST').length, 1);
+  assert.deepEqual(reports.end, []);
+  await tab.evaluate(() => window.client.logout());
+  for (const deadline = Date.now() + 5000; reports.end.length < 2 && Date.now() < deadline; ) await sleep(20);
+  assert.deepEqual(reports.end.sort(), ['elsewhere', 'logout']);
+});
+
+test('the base URL may be a path of the own origin, which needs no CORS', async (t) => {
+  const { openTab } = await openWindow(t, places.insecure, await service.proxy(t));
+  const tab = await openTab();
+  const urls = [];
+  tab.on('request', (request) => urls.push(request.url()));
+  const user = service.newUser();
+  const email = await tab.evaluate(async (user) => {
+    const client = window.createGatehouse({ baseUrl: '/auth-service/' });
+    await client.register(user);
+    await client.login(user);
+    await client.accessToken({ refused: await client.accessToken() });
+    const { email } = await client.me();
+    await client.logout();
+    return email;
+  }, user);
+  assert.equal(email, user.email);
+  assert.equal(urls.length, 5);
+  for (const url of urls) assert.ok(url.startsWith(`${places.insecure.app}/auth-service/api/v1/`), url);
 });
 
 test('another origin may read what an error says: Retry-After and the id of the request', async (t) => {
