@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { startService } from '../scripts/live-service.mjs';
-import { launch } from './chromium.mjs';
+import { openDocsPages } from './docs-pages.mjs';
 import { visit } from './visit.mjs';
 
 const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'));
@@ -13,21 +12,15 @@ const operations = Object.entries(document.paths)
   .sort(byId);
 const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
-let service;
 let origin;
 let browser;
+let close;
 
 before(async () => {
-  service = await startService({ env: { DOCS: 'true' } });
-  // A name that is not localhost: browsers trust that one, and would hide what is wrong on plain HTTP
-  origin = service.origin.replace('127.0.0.1', 'gatehouse.test');
-  browser = await launch({ hosts: ['gatehouse.test'] });
+  ({ origin, browser, close } = await openDocsPages());
 });
 
-after(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+after(() => close?.());
 
 async function open(t, path, size = {}) {
   const visited = await visit(browser, { origin, ...size });

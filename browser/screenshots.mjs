@@ -1,17 +1,14 @@
 // Takes the pictures in docs/images anew: npm --prefix browser run screenshots
 import { mkdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startService } from '../scripts/live-service.mjs';
-import { launch } from './chromium.mjs';
+import { openDocsPages } from './docs-pages.mjs';
 import { authorize, execute, openOperation } from './try-it-out.mjs';
 import { visit } from './visit.mjs';
 
 const folder = fileURLToPath(new URL('../docs/images/', import.meta.url));
 mkdirSync(folder, { recursive: true });
 
-const service = await startService({ env: { DOCS: 'true' } });
-const browser = await launch({ hosts: ['gatehouse.test'] });
-const origin = service.origin.replace('127.0.0.1', 'gatehouse.test');
+const { origin, browser, close } = await openDocsPages();
 
 async function picture(name, target, options = {}) {
   const path = `${folder}${name}.png`;
@@ -62,6 +59,5 @@ try {
   await redoc();
   await tryItOut();
 } finally {
-  await browser.close();
-  await service.stop();
+  await close();
 }

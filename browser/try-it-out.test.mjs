@@ -1,28 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startService } from '../scripts/live-service.mjs';
-import { launch } from './chromium.mjs';
+import { openDocsPages } from './docs-pages.mjs';
 import { authorize, execute, openOperation } from './try-it-out.mjs';
 import { visit } from './visit.mjs';
 
-let service;
 let origin;
+let directOrigin;
 let browser;
+let close;
 
 before(async () => {
-  service = await startService({ env: { DOCS: 'true' } });
-  origin = service.origin.replace('127.0.0.1', 'gatehouse.test');
-  browser = await launch({ hosts: ['gatehouse.test'] });
+  ({ origin, directOrigin, browser, close } = await openDocsPages());
 });
 
-after(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+after(() => close?.());
 
 /** What the service itself says, asked without the page. */
 async function ask(path, { token, body } = {}) {
-  const response = await fetch(`${service.origin}${path}`, {
+  const response = await fetch(`${directOrigin}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: {
       ...(body && { 'content-type': 'application/json' }),

@@ -77,7 +77,7 @@ const unbounded = 10_000;
 const characters = fc.constantFrom('x', 'İ', '漢', '🙂', '\u0301', '7');
 
 function strings({ minLength: min = 0, maxLength: max = unbounded, pattern, format }: SchemaObject) {
-  const any = (unit: 'binary' | 'grapheme-ascii') =>
+  const textOf = (unit: 'binary' | 'grapheme-ascii') =>
     fc.string({ unit, minLength: min, maxLength: Math.min(max, min + 24) });
   const atBounds = fc
     .tuple(characters, fc.constantFrom(min, min + 1, max - 1, max))
@@ -85,8 +85,8 @@ function strings({ minLength: min = 0, maxLength: max = unbounded, pattern, form
   const values = {
     email: emails,
     text: fc.oneof(
-      { weight: 5, arbitrary: any('binary') },
-      { weight: 5, arbitrary: any('grapheme-ascii') },
+      { weight: 5, arbitrary: textOf('binary') },
+      { weight: 5, arbitrary: textOf('grapheme-ascii') },
       { weight: 2, arbitrary: atBounds },
     ),
   }[format ?? 'text'];
