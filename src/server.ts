@@ -7,6 +7,7 @@ import { completeConfig, readSettings, shutdownDelayMs } from './config/config.t
 import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
 import type { Lifecycle } from './http/health.ts';
+import { withinOpenFiles } from './http/open-files.ts';
 import { createLogger, flushLog } from './observability/logger.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
@@ -61,7 +62,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
   for (const note of notes) logger.info(note);
-  const config = completeConfig(settings, found);
+  const config = withinOpenFiles(completeConfig(settings, found), logger);
 
   const passwordPolicy = await loadPasswordPolicy(config);
   stopping.signal.throwIfAborted();

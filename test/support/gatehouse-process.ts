@@ -30,6 +30,8 @@ export interface RunOptions {
   /** Arguments of node itself. */
   nodeOptions?: string[];
   cwd?: string;
+  /** How many files the process may have open. */
+  openFiles?: number;
 }
 
 /** Runs a program of dist/ in an empty folder, with only the given environment. Killed with the test. */
@@ -38,10 +40,11 @@ export function run(
   program: 'server.js' | 'migrate.js' | 'key-tool.js',
   options: RunOptions = {},
 ): Gatehouse {
-  const { env = {}, args = [], nodeOptions = [], cwd = emptyFolder(t) } = options;
+  const { env = {}, args = [], nodeOptions = [], cwd = emptyFolder(t), openFiles } = options;
   // tap adds its loader to NODE_OPTIONS of every child; env(1) removes it and then execs node
   const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, join(dist, program), ...args];
-  const child = spawn('env', command, {
+  const limited = ['-c', `ulimit -n ${openFiles} && exec env "$@"`, 'sh', ...command];
+  const child = spawn(openFiles ? 'sh' : 'env', openFiles ? limited : command, {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -13,7 +13,7 @@ export default {
   promise:
     'Clients that ask for megabytes, pipelined, and read nothing are cut off after 30 s and hold one file each',
   needs: ['proc'],
-  run: (context) => hostileFault({ ...context, attack }),
+  run: (context) => hostileFault({ ...context, attack, env: { DOCS: 'true' } }),
 };
 
 async function attack({ replica, short, log }) {

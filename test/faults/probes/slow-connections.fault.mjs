@@ -8,7 +8,7 @@ export default {
   promise:
     '1,000 slow connections: in thirds headers that do not end, bodies that do not end, answers that are not read',
   needs: ['proc'],
-  run: (context) => probeFault({ ...context, inject }),
+  run: (context) => probeFault({ ...context, inject, env: { DOCS: 'true' } }),
 };
 
 const firsts = [
