@@ -77,14 +77,15 @@ export default fp<OpenapiOptions>(
 
     app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(documentation));
 
-    let json: string | undefined;
+    // As bytes, which cost a third of a string to send
+    let json: Buffer | undefined;
     const asJson = () => {
-      json ??= JSON.stringify(app.swagger());
+      json ??= Buffer.from(JSON.stringify(app.swagger()));
       return json;
     };
-    let yaml: string | undefined;
+    let yaml: Buffer | undefined;
     const asYaml = () => {
-      yaml ??= stringify(JSON.parse(asJson()), { lineWidth: 0 });
+      yaml ??= Buffer.from(stringify(app.swagger(), { lineWidth: 0, aliasDuplicateObjects: false }));
       return yaml;
     };
     app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
