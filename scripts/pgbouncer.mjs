@@ -15,7 +15,9 @@ import { freePort, stop } from './processes.mjs';
  *
  * @param {{ serverUrl: string, role: string, poolSize?: number }} options `serverUrl` is of a superuser;
  *   the pool is as large as those of two replicas
- * @returns {Promise<{ url: string, stop: () => Promise<void> }>} `url` is of the server's own database, with the new role
+ * @returns {Promise<{ url: string, folder: string, pid: number, kill: () => Promise<void>, start: () => Promise<void>, stop: () => Promise<void> }>}
+ *   `url` is of the server's own database, with the new role; all that PgBouncer needs is in `folder`; after `kill`, `start`
+ *   starts it again
  */
 export async function startPgbouncer({ serverUrl, role, poolSize = 20 }) {
   const password = randomBytes(16).toString('hex');
@@ -31,32 +33,61 @@ export async function startPgbouncer({ serverUrl, role, poolSize = 20 }) {
   if (account) chownSync(folder, account.uid, account.gid);
   else chmodSync(folder, 0o700);
 
+  const url = Object.assign(new URL(serverUrl), {
+    hostname: '127.0.0.1',
+    port,
+    username: role,
+    password,
+  }).href;
+  let child;
+  const pooler = {
+    url,
+    folder,
+    get pid() {
+      return child.pid;
+    },
+    async start() {
+      child = launch(folder, account);
+      await untilServing(child, url, path.join(folder, 'pgbouncer.log'));
+    },
+    async kill() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+    async stop() {
+      await stop(child);
+      await remove();
+    },
+  };
+  async function remove() {
+    rmSync(folder, { recursive: true });
+    await ask(serverUrl, `DROP ROLE ${role}`);
+  }
+  try {
+    await pooler.start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return pooler;
+}
+
+function launch(folder, account) {
   const child = start('pgbouncer', [path.join(folder, 'pgbouncer.ini')], { account, cwd: folder });
   // It writes to its log file too
   child.stdout.resume();
   child.stderr.resume();
-  const url = new URL(serverUrl);
-  Object.assign(url, { hostname: '127.0.0.1', port, username: role, password });
-  const pooler = {
-    url: url.href,
-    child,
-    async stop() {
-      await stop(child);
-      rmSync(folder, { recursive: true });
-      await ask(serverUrl, `DROP ROLE ${role}`);
-    },
-  };
+  return child;
+}
+
+async function untilServing(child, url, log) {
   const failed = once(child, 'error').then(([error]) => error.message);
   const ended = once(child, 'exit').then(([code]) => `it ended with code ${code}`);
-  const problem = await Promise.race([failed, ended, untilAnswering(url.href)]);
-  if (problem) {
-    const log = path.join(folder, 'pgbouncer.log');
-    const said = problem.includes('ENOENT') ? '' : readFileSync(log, 'utf8');
-    rmSync(folder, { recursive: true });
-    await ask(serverUrl, `DROP ROLE ${role}`);
-    throw new Error(`PgBouncer did not start: ${problem}\n${said}`);
-  }
-  return pooler;
+  const problem = await Promise.race([failed, ended, untilAnswering(url)]);
+  if (problem === undefined) return;
+  const said = problem.includes('ENOENT') ? '' : readFileSync(log, 'utf8');
+  throw new Error(`PgBouncer did not start: ${problem}\n${said}`);
 }
 
 /** What the service cannot send through a pooler, as README.md has it. */

@@ -12,15 +12,18 @@ import { watchProbes } from './watch.mjs';
  * clients, probes, tables and the process show to the promises of docs/reliability.md.
  *
  * @param {object} options
+ * @param {(cluster) => Promise<{ url: string, env?: Record<string, string> }>} [options.through] starts what the service is to
+ *   reach Postgres through, with settings that this needs; by default it connects to it
  * @param {(at: { cluster, replica, short, log }) => Promise<{ began: number, accepting: number }[]>} options.inject causes the
  *   fault and ends it, once or several times; gives when it began and when Postgres accepted connections again, by
  *   performance.now()
  * @param {{ readiness?: 'goes' | 'may go' | 'stays' }} [options.expected] what becomes of /readyz
  */
 export async function databaseFault(options) {
-  const { short, log, inject, cluster: clusterOptions, env, load, expected = {} } = options;
-  const cluster = await createCluster(clusterOptions);
-  const replica = await startReplica({ databaseUrl: cluster.url(), env });
+  const { short, log, inject, through = directly, load, expected = {} } = options;
+  const cluster = await createCluster(options.cluster);
+  const { url, env } = await through(cluster);
+  const replica = await startReplica({ databaseUrl: url, env: { ...env, ...options.env } });
   const traffic = await startTraffic({ origins: [replica.origin], ...load });
   const probes = watchProbes(replica.origin);
   // Until compiled code, caches and the pool are as they stay
@@ -50,6 +53,8 @@ export async function databaseFault(options) {
     expected,
   });
 }
+
+const directly = async (cluster) => ({ url: cluster.url() });
 
 /** The least of several readings: memory that is about to be collected says nothing. */
 async function settledUsage(replica) {
