@@ -7,6 +7,7 @@ export default {
   name: 'hostile/churn',
   promise:
     'Connections that come and go 300 times a second, in thirds: with a request, without one, and with half of one',
+  inShort: false,
   needs: ['proc'],
   run: (context) => hostileFault({ ...context, attack }),
 };

@@ -27,6 +27,7 @@ export default {
   name: 'hostile/large-bodies',
   promise:
     '150 bodies a second that are as large as allowed (16 KiB) and costly to read are refused, and nobody waits for them',
+  inShort: false,
   needs: ['proc'],
   run: (context) => hostileFault({ ...context, attack }),
 };

@@ -11,6 +11,7 @@ const targets = ['/openapi.json', '/openapi.yaml'];
 export default {
   name: 'hostile/slow-readers',
   promise: 'Clients that ask for megabytes, pipelined, and read nothing are cut off after 30 s',
+  inShort: false,
   needs: ['proc'],
   run: (context) => hostileFault({ ...context, attack }),
 };

@@ -17,6 +17,7 @@ export default {
   name: 'lifecycle/login-storm',
   promise:
     'SIGTERM with a full queue of passwords: all of it is answered, by a session or by 503, and exit 0',
+  inShort: false,
   needs: [],
   async run({ short }) {
     const cluster = await createCluster();

@@ -7,6 +7,7 @@ const clients = 40;
 export default {
   name: 'probes/connection-pool',
   promise: 'The connection pool is saturated: another session locks the tables, and 40 clients wait for it',
+  inShort: false,
   needs: ['proc'],
   run: (context) => probeFault({ ...context, inject }),
 };

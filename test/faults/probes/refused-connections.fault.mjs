@@ -4,6 +4,7 @@ import { probeFault } from '../support/probe-fault.mjs';
 export default {
   name: 'probes/refused-connections',
   promise: 'The database has stopped: connections end, and new ones are refused',
+  inShort: false,
   needs: ['proc'],
   run: (context) => probeFault({ ...context, inject, reason: 'database' }),
 };
