@@ -16,7 +16,8 @@ async function inject({ replica, short }) {
   const began = Date.now();
   const until = began + (short ? 4000 : 10_000);
   const answers = [];
-  const body = { email: 'good@example.com', password: 'analytical engine' };
+  // A password that nobody has costs as much
+  const body = { email: 'nobody@example.com', password: 'analytical engine' };
   await Promise.all(
     Array.from({ length: clients }, async () => {
       const client = newClient(replica.origin, { patience: 10_000 });
