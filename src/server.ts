@@ -62,7 +62,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
   for (const note of notes) logger.info(note);
-  const config = withinOpenFiles(completeConfig(settings, found), logger);
+  const config = completeConfig(settings, found);
 
   const passwordPolicy = await loadPasswordPolicy(config);
   stopping.signal.throwIfAborted();
@@ -74,7 +74,8 @@ async function start(settings: Settings, service: Service): Promise<void> {
   });
   opened.push(() => hasher.close());
   stopping.signal.throwIfAborted();
-  const app = await buildApp(config, { logger, hasher, lifecycle, passwordPolicy });
+  const affordable = withinOpenFiles(config, hasher.threads, logger);
+  const app = await buildApp(affordable, { logger, hasher, lifecycle, passwordPolicy });
   opened.push(() => closeApp(app));
 
   await app.listen({ host: config.HOST, port: config.PORT, backlog }).catch((error: unknown) => {
@@ -100,7 +101,8 @@ function stopOnSignals(service: Service, started: Promise<void>, delayMs: number
   const grace = closeWithGrace({ delay: bound, logger, skip: [...signals] }, async ({ err }) => {
     if (err) logger.fatal({ err }, 'closing after an error that nothing caught');
     const serving = lifecycle.phase === 'serving';
-    lifecycle.phase = 'draining';
+    // What has not started goes on refusing requests
+    if (serving) lifecycle.phase = 'draining';
     stopping.abort();
     if (serving && !err) await sleep(delayMs);
     // A start that is under way ends by itself, and what it opens until then is closed too
