@@ -13,9 +13,7 @@ export default {
     return databaseFault({
       ...context,
       async through(cluster) {
-        pooler = await startPgbouncer({ serverUrl: cluster.url('postgres'), role: 'pooled' });
-        own('folder', pooler.folder);
-        own('process', pooler.pid);
+        pooler = await startPgbouncer({ serverUrl: cluster.url('postgres'), role: 'pooled', own });
         const url = new URL(pooler.url);
         url.pathname = new URL(cluster.url()).pathname;
         const env = { DATABASE_MIGRATION_URL: cluster.url(), DATABASE_PREPARED_STATEMENTS: 'false' };
@@ -42,7 +40,6 @@ async function inject({ cluster, pooler, short }) {
 async function killPooler({ pooler }) {
   await pooler.kill();
   await pooler.start();
-  own('process', pooler.pid);
   return performance.now();
 }
 
