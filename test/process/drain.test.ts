@@ -148,7 +148,9 @@ t.test('clients that never finish their requests do not hold the exit', async (t
   await terminate(service);
   const began = performance.now();
   t.strictSame(await service.gatehouse.ended, { code: 0, signal: null });
-  t.ok(performance.now() - began < 10_500);
+  const took = performance.now() - began;
+  // It is given 5 s, and its headers would be late after 8
+  t.ok(took > 4500 && took < 7500, `${took} ms`);
   t.equal(service.gatehouse.logLines().at(-1)?.['msg'], 'closed');
 });
 
