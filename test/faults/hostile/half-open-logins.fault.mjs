@@ -40,6 +40,7 @@ async function attack({ replica, short }) {
   return {
     saw: `${count} logins without an end: ${JSON.stringify(outcomes)}; ${count} whose client left at once`,
     broken,
+    connections: count,
     figures: { count, outcomes },
   };
 }

@@ -29,6 +29,7 @@ async function attack({ replica, short }) {
   return {
     saw: `${count} connections: ${JSON.stringify(outcomes)}, after ${(soonest / 1000).toFixed(1)} to ${(slowest / 1000).toFixed(1)} s`,
     broken,
+    connections: count,
     figures: { count, outcomes, soonestMs: Math.round(soonest), slowestMs: Math.round(slowest) },
   };
 }
