@@ -14,7 +14,8 @@ export default {
     'Headers and bodies that come byte by byte: 408 REQUEST_TIMEOUT by headersTimeout (8 s) or requestTimeout (10 s), behind slow logins too',
   needs: ['proc', 'files:2000'],
   // The slow logins have waited for a lock in vain
-  run: (context) => hostileFault({ ...context, attack, mayLog: (line) => line.includes('"code":"55P03"') }),
+  run: (context) =>
+    hostileFault({ ...context, attack, mayLog: (line) => /"code":"(55P03|57014)"/.test(line) }),
 };
 
 async function attack({ cluster, replica, short }) {
@@ -24,7 +25,7 @@ async function attack({ cluster, replica, short }) {
   await headers.open(count, { first: () => 'GET /livez HTTP/1.1\r\nHost: gatehouse\r\nA: ' });
   await bodies.open(count, { first: () => login().slice(0, -40) });
   const dripping = drip([headers, bodies]);
-  const pipelining = slowPipelines({ cluster, replica, requestTimeoutMs, lateMs, drip });
+  const pipelining = slowPipelines({ cluster, replica, boundMs: requestTimeoutMs + lateMs, drip });
   const left =
     (await headers.untilClosed(headersTimeoutMs + lateMs)) + (await bodies.untilClosed(requestTimeoutMs));
   dripping.stop();
