@@ -27,7 +27,7 @@ export default {
 
 async function inject({ cluster, pooler, short }) {
   const periods = [];
-  for (let round = 0; round < (short ? 2 : 5); round += 1) {
+  for (let round = 0; round < (short ? 1 : 5); round += 1) {
     for (const fault of [killPooler, killPostgres]) {
       const began = performance.now();
       periods.push({ began, accepting: await fault({ cluster, pooler }) });

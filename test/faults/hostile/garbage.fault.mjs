@@ -50,7 +50,7 @@ export default {
 };
 
 async function attack({ replica, short }) {
-  const each = short ? 20 : 100;
+  const each = short ? 10 : 100;
   const broken = [];
   const outcomes = {};
   for (const [name, [first, expected]] of Object.entries(kinds)) {
