@@ -14,6 +14,8 @@ export default {
     hostileFault({
       ...context,
       attack,
+      // The heap is as large as it gets after two
+      times: 3,
       env: { HASH_MAX_WAIT_MS: '60000', REQUEST_DEADLINE_MS: '120000' },
     }),
 };

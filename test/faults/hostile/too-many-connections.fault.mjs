@@ -11,7 +11,7 @@ export default {
     'More connections than CONNECTIONS_MAX: the ones that were waited for the longest make room; good clients, new ones too, notice nothing',
   needs: ['proc', 'files:2500'],
   run: (context) =>
-    hostileFault({ ...context, attack, env: { CONNECTIONS_MAX: String(most) }, shortRounds: 2 }),
+    hostileFault({ ...context, attack, env: { CONNECTIONS_MAX: String(most) }, shortTimes: 2 }),
 };
 
 /** Three times as many as there may be, half of them silent and half within a login, again and again. */
