@@ -11,7 +11,7 @@ import { freePort, stop } from './processes.mjs';
 
 /**
  * Starts PgBouncer in transaction mode before a Postgres, and creates the role that the service is to use, with the settings
- * that README.md asks for. Both go with `stop`. Roles that tests create are let in with their own passwords.
+ * that docs/operations.md asks for. Both go with `stop`. Roles that tests create are let in with their own passwords.
  *
  * @param {{ serverUrl: string, role: string, poolSize?: number }} options `serverUrl` is of a superuser;
  *   the pool is as large as those of two replicas
@@ -90,7 +90,7 @@ async function untilServing(child, url, log) {
   throw new Error(`PgBouncer did not start: ${problem}\n${said}`);
 }
 
-/** What the service cannot send through a pooler, as README.md has it. */
+/** What the service cannot send through a pooler, as docs/operations.md has it. */
 function roleSettings(role) {
   return `
      ALTER ROLE ${role} SET default_transaction_isolation = 'read committed';
