@@ -34,7 +34,7 @@ t.test('each alert has its section, and each such section its alert', async (t) 
       .split(/^##+ /m)
       .map((section) => section.split(/\n([\s\S]*)/))
       .filter(([heading]) => heading?.startsWith('Gatehouse'))
-      .map(([heading = '', text = '']) => [heading, text]),
+      .map(([heading = '', text = '']) => [heading, text.trim()]),
   );
   t.ok(alerts.length > 10);
   t.strictSame(
