@@ -1,29 +1,10 @@
 // Asks a live service for its metrics, after traffic of every kind, and requires of each metric, label and value that the
 // dashboard, the alerts and the autoscaler name that it is there.
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse } from 'yaml';
 import { startService } from '../../scripts/live-service.mjs';
 import { freePort } from '../../scripts/processes.mjs';
+import { dashboardExpressions, ruleExpressions } from './expressions.mjs';
 import { missingFrom, parseScrape } from './promql.mjs';
-
-const read = (name) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
-
-/** Each expression of deploy/, and where it stands. */
-function expressions() {
-  const { panels } = JSON.parse(read('grafana/dashboard.json'));
-  const { groups } = parse(read('prometheus/alerts.yaml'));
-  const { spec } = parse(read('kubernetes/base/horizontal-pod-autoscaler.yaml'));
-  return [
-    ...panels.flatMap(({ title, targets = [] }) =>
-      targets.map(({ expr }) => ({ where: `panel "${title}"`, expr })),
-    ),
-    ...groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ where: alert, expr }))),
-    ...spec.metrics
-      .filter(({ type }) => type === 'Pods')
-      .map(({ pods }) => ({ where: 'HorizontalPodAutoscaler', expr: pods.metric.name })),
-  ];
-}
 
 /** Makes every series that is named come about: each outcome, and an answer 5xx. */
 async function makeTraffic(origin) {
@@ -65,7 +46,7 @@ try {
   await sleep(1500);
   const scrape = await fetch(`http://127.0.0.1:${port}/metrics`);
   const metrics = parseScrape(await scrape.text());
-  const all = expressions();
+  const all = [...dashboardExpressions(), ...ruleExpressions()];
   const missing = all.flatMap(({ where, expr }) =>
     missingFrom(metrics, expr).map((what) => `${where}: ${what}`),
   );

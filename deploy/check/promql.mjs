@@ -6,17 +6,15 @@ export const targetLabels = ['job', 'instance', 'namespace', 'pod', 'container']
 /**
  * What an expression asks for.
  *
- * @param {string} expression PromQL; Grafana's variables stand for themselves in it
+ * @param {string} expression PromQL; a variable of Grafana's may stand for the value of a label
  * @returns {{ selectors: Selector[], groupings: { labels: string[], selectors: Selector[] }[] }} what it selects, and
  *   by which labels it groups what of that
  * @typedef {{ metric: string, matchers: { label: string, operator: string, value: string }[] }} Selector
  * @throws Error when it is not PromQL
  */
 export function parse(expression) {
-  // A duration of Grafana's is no PromQL
-  const text = expression.replaceAll('$__rate_interval', '5m');
   const found = { selectors: [], groupings: [] };
-  visit(parser.parse(text).topNode, text, found);
+  visit(parser.parse(expression).topNode, expression, found);
   if (found.selectors.length === 0) throw new Error(`no series are selected in ${expression}`);
   return found;
 }

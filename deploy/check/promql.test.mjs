@@ -17,7 +17,7 @@ queue_depth 0
 const answered = [
   'queue_depth',
   'up{job="gatehouse", instance="a"} == 0',
-  'sum by (job, outcome) (rate(logins_total{job=~"$job"}[$__rate_interval]))',
+  'sum by (job, outcome) (rate(logins_total{job=~"$job"}[5m]))',
   'rate(logins_total{outcome=~"succeeded|refused"}[5m])',
   'rate(logins_total{outcome!="busy"}[5m]) / on (instance) group_left queue_depth',
   'histogram_quantile(0.99, sum by (le, route) (rate(duration_seconds_bucket{route!~"/livez|/readyz"}[5m])))',
@@ -43,7 +43,14 @@ for (const [expression, missing] of Object.entries(unanswered))
   test(`is not answered: ${expression}`, () => assert.deepEqual(missingFrom(metrics, expression), missing));
 
 test('what is no PromQL is refused', () => {
-  for (const expression of ['sum(', 'rate(logins_total[5m)', 'logins_total{outcome=}', '1 + 1', ''])
+  for (const expression of [
+    'sum(',
+    'rate(logins_total[$__rate_interval])',
+    'rate(logins_total[5m)',
+    'logins_total{outcome=}',
+    '1 + 1',
+    '',
+  ])
     assert.throws(() => parse(expression), expression);
 });
 
