@@ -12,7 +12,7 @@ import { freePort, stop } from './processes.mjs';
 
 /**
  * Starts PgBouncer in transaction mode before a Postgres, and creates the role that the service is to use, with the settings
- * that README.md asks for. Both go with `stop`. Roles that tests create are let in with their own passwords.
+ * that docs/operations.md asks for. Both go with `stop`. Roles that tests create are let in with their own passwords.
  *
  * @param {{ serverUrl: string, role: string, poolSize?: number, own?: (kind: 'folder' | 'process', name: string | number) => void }} options
  *   `serverUrl` is of a superuser; the pool is as large as those of two replicas; `own` hears of the folder and of each process

@@ -1,5 +1,5 @@
 /**
- * Gives a role what the service cannot send through a pooler, as README.md has it.
+ * Gives a role what the service cannot send through a pooler, as docs/operations.md has it.
  *
  * @param {string} role
  * @returns {string} SQL

@@ -11,7 +11,7 @@ export function sentNames(...names: string[]): string[] {
   return isPooled ? names.map(() => '') : names;
 }
 
-/** What a role that a test creates for the service needs behind the pooler, as README.md has it; nothing without one. */
+/** What a role that a test creates for the service needs behind the pooler, as docs/operations.md has it; nothing without one. */
 export function pooledRole(role: string): string {
   return isPooled ? roleSettings(role) : '';
 }
