@@ -140,10 +140,10 @@ test('a refresh that is under way does not undo a logout', async (t) => {
     await observer.login(user);
     assert.equal((await observer.sessions()).length, 2);
     makeDue(store);
-    const refreshing = client.me();
+    const refreshing = assert.rejects(client.me(), { status: 401 });
     await until(() => proxy.seen(refreshPath).length > 0, 'the refresh');
     await client.logout();
-    await assert.rejects(refreshing, { status: 401 });
+    await refreshing;
     assert.equal(store.get(), undefined);
     assert.deepEqual(ends, ['logout']);
     const sessions = await observer.sessions();
@@ -153,18 +153,23 @@ test('a refresh that is under way does not undo a logout', async (t) => {
 
 test('what is refused to a former session does not end the next one, nor is it repeated in its name', async (t) => {
   const store = memoryStore();
+  let goOn;
+  const held = new Promise((resolve) => {
+    goOn = resolve;
+  });
   const proxy = await service.proxy(t, {
-    fault: ({ path, attempt }) => path === refreshPath && attempt === 1 && { delayMs: 500 },
+    fault: ({ path, attempt }) => path === refreshPath && attempt === 1 && { until: held },
   });
   const { client, ends } = await service.loggedIn({ baseUrl: proxy.origin, store });
   const next = service.newUser();
   await client.register(next);
   makeDue(store);
-  const former = client.me();
-  await sleep(100);
+  const former = assert.rejects(client.me(), { errorCode: 'AUTHENTICATION_REQUIRED' });
+  await until(() => proxy.seen(refreshPath).length > 0, 'the refresh');
   await endElsewhere(store);
   await createGatehouse({ baseUrl: proxy.origin, store: { ...store, lock: undefined } }).login(next);
-  await assert.rejects(former, { errorCode: 'AUTHENTICATION_REQUIRED' });
+  goOn();
+  await former;
   assert.equal((await client.me()).email, next.email);
   assert.deepEqual(ends, ['elsewhere']);
 });

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
  *
  * @typedef {{ method: string, path: string, id: string | undefined, token: string | undefined, attempt: number, at: number, status?: number }} Seen
  *   a request as it came: `attempt` counts those to the same method and path, from 1; `at` is in milliseconds
- * @typedef {{ delayMs?: number, delayAnswerMs?: number, loseRequest?: boolean, loseAnswer?: boolean, cutAnswer?: boolean, answer?: { status: number, headers?: Record<string, string>, body?: string } }} Fault
- *   `delayMs` passes before the service hears of it; `loseAnswer` closes the connection once the service has answered, `cutAnswer` in the middle of the body,
+ * @typedef {{ until?: Promise<void>, delayMs?: number, delayAnswerMs?: number, loseRequest?: boolean, loseAnswer?: boolean, cutAnswer?: boolean, answer?: { status: number, headers?: Record<string, string>, body?: string } }} Fault
+ *   `until` and `delayMs` pass before the service hears of it; `loseAnswer` closes the connection once the service has answered, `cutAnswer` in the middle of the body,
  *   `loseRequest` before the service hears of it; `answer` is given in its stead
  * @param {{ origins: string[], fault?: (seen: Seen) => Fault | undefined | void, lifeSeconds?: number, announcedSeconds?: number }} options
  *   `lifeSeconds` makes the service refuse access tokens earlier than it would, `announcedSeconds` is what `expires_in`
@@ -26,7 +26,16 @@ export async function startProxy({ origins, fault = () => {}, lifeSeconds, annou
     const attempt = seen.filter((other) => other.method === method && other.path === path).length + 1;
     const entry = { method, path, id: headers['x-request-id'], token, attempt, at: performance.now() };
     seen.push(entry);
-    const { delayMs = 0, delayAnswerMs = 0, loseRequest, loseAnswer, cutAnswer, answer } = fault(entry) ?? {};
+    const {
+      until,
+      delayMs = 0,
+      delayAnswerMs = 0,
+      loseRequest,
+      loseAnswer,
+      cutAnswer,
+      answer,
+    } = fault(entry) ?? {};
+    await until;
     await sleep(delayMs);
     if (loseRequest) return request.socket.destroy();
     if (answer) {
