@@ -10,13 +10,20 @@ import { freePort, stop, untilServing } from '../scripts/processes.mjs';
  * Starts Gatehouse as it ships: production, default settings, one log line a request into a file. Only the engine is
  * chosen, and the pause before it closes, which has nothing to do with its speed.
  */
-export function startGatehouse({ folder, databaseUrl, secrets, engine = 'auto' }) {
+export async function startGatehouse({ folder, databaseUrl, secrets, engine = 'auto' }) {
   return startServer({
     script: fileURLToPath(new URL('../dist/server.js', import.meta.url)),
     name: `gatehouse-${engine}`,
     folder,
     probe: '/readyz',
-    env: { ...secrets, DATABASE_URL: databaseUrl, PASSWORD_HASH_ENGINE: engine, SHUTDOWN_DELAY_MS: '0' },
+    env: {
+      ...secrets,
+      DATABASE_URL: databaseUrl,
+      PASSWORD_HASH_ENGINE: engine,
+      SHUTDOWN_DELAY_MS: '0',
+      // The usual one may be taken
+      METRICS_PORT: String(await freePort()),
+    },
   });
 }
 

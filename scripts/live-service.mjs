@@ -62,7 +62,13 @@ export async function startService({ env = {}, replicas = 1 } = {}) {
 /** One replica, in a folder where no .env lies, and with no setting of the caller's environment. */
 export function spawnService(env, folder, logFile, program = path.join(root, 'dist', 'server.js')) {
   const { PATH, HOME, TMPDIR } = process.env;
-  const always = { NODE_ENV: 'production', HOST: '127.0.0.1', BCRYPT_COST: '10', SHUTDOWN_DELAY_MS: '0' };
+  const always = {
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    BCRYPT_COST: '10',
+    SHUTDOWN_DELAY_MS: '0',
+    METRICS_PORT: '0',
+  };
   const log = openSync(logFile, 'a');
   try {
     return spawn(process.execPath, [program], {

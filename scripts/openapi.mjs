@@ -16,6 +16,7 @@ const config = completeConfig(readSettings({}, 'there-is-none.env'), {
 const app = await buildApp(config, {
   logger: pino({ level: 'silent' }),
   lifecycle: { phase: 'starting' },
+  events: { emit: () => {} },
   // No password is ever hashed or judged
   hasher: undefined,
   passwordPolicy: undefined,

@@ -22,6 +22,8 @@ import schemas from './http/schemas/components.ts';
 import securityHeaders from './http/security-headers.ts';
 import { serverOptions } from './http/server-options.ts';
 import { kidsOf } from './keys/key.ts';
+import type { EventSink } from './observability/events.ts';
+import type { Vitals } from './observability/vitals.ts';
 import type { PasswordHasher } from './passwords/hasher.ts';
 import type { PasswordPolicy } from './passwords/policy.ts';
 import loginRoutes from './routes/login.ts';
@@ -45,6 +47,10 @@ export interface AppDeps {
   hasher: PasswordHasher;
   passwordPolicy: PasswordPolicy;
   lifecycle: Lifecycle;
+  /** Takes what happens. */
+  events: EventSink;
+  /** Is given what may be read of the app at any time. */
+  watch?: (vitals: Pick<Vitals, 'connections' | 'pool' | 'pruner'>) => void;
 }
 
 /** Builds the app: plugins in the order in which a request meets them. */
@@ -59,7 +65,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(lastAnswer, deps);
   await app.register(requestId);
   await app.register(authenticate);
-  await app.register(requestLog);
+  await app.register(requestLog, deps);
   await app.register(securityHeaders, config);
   await app.register(rawErrors);
   await app.register(notFound);
@@ -74,7 +80,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(postgres, config);
   const keys = tokenKeys(config);
-  deps.logger.info({ access: kidsOf(keys.access), refresh: kidsOf(keys.refresh) }, 'keys of tokens, by kid');
+  deps.events.emit({ type: 'keys', access: kidsOf(keys.access), refresh: kidsOf(keys.refresh) });
   const { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
   await app.register(jwt, { keys, issuer, audience });
   const probe = new DatabaseProbe(config.DATABASE_URL);
@@ -91,6 +97,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.addHook('onListen', () => pruner.start());
   app.addHook('preClose', () => pruner.stop());
   app.addHook('preClose', () => acceptWaiting(app.server));
+  deps.watch?.({ connections: app.connections, pool: app.pg.pool, pruner });
 
   await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });
 

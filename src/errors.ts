@@ -82,8 +82,6 @@ export interface FieldError {
 export interface ApiErrorOptions {
   /** What really happened. Logged with the request id, never sent. */
   cause?: unknown;
-  /** Ids that belong into the log line. */
-  context?: Readonly<Record<string, number>>;
   /** One entry per wrong field; only with VALIDATION_ERROR. */
   errors?: FieldError[];
   /** Seconds after which trying again makes sense, 1 for any 503; sent as Retry-After (RFC 9110 §10.2.3). */
@@ -101,7 +99,6 @@ export class ApiError extends Error {
   readonly statusCode: number;
   readonly detail: string;
   readonly oauth: OAuthError | undefined;
-  readonly context: Readonly<Record<string, number>> | undefined;
   readonly errors: FieldError[] | undefined;
   readonly retryAfter: number | undefined;
   readonly allow: string[] | undefined;
@@ -113,7 +110,6 @@ export class ApiError extends Error {
     this.statusCode = status;
     this.detail = options.detail ?? detail;
     this.oauth = oauth;
-    this.context = options.context;
     this.errors = options.errors;
     this.retryAfter = options.retryAfter ?? (this.statusCode === 503 ? 1 : undefined);
     this.allow = options.allow;

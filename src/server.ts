@@ -3,12 +3,16 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
-import { completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
+import { type Config, completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
 import type { Lifecycle } from './http/health.ts';
 import { withinOpenFiles } from './http/open-files.ts';
+import { Events } from './observability/events.ts';
 import { createLogger, flushLog } from './observability/logger.ts';
+import { Metrics } from './observability/metrics.ts';
+import { serveMetrics } from './observability/metrics-server.ts';
+import { securityLog } from './observability/security-log.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { explainStartFailure, ListenError } from './start-failure.ts';
@@ -27,6 +31,7 @@ const sameSignalMs = 500;
 interface Service {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
+  readonly events: Events;
   /** Close functions, in opening order. */
   readonly opened: (() => Promise<void>)[];
   /** Tells a start that is under way to go no further. */
@@ -38,6 +43,7 @@ async function main(): Promise<void> {
   const service: Service = {
     logger: createLogger({ level: settings.LOG_LEVEL, readable: settings.NODE_ENV !== 'production' }),
     lifecycle: { phase: 'starting' },
+    events: new Events(),
     opened: [],
     stopping: new AbortController(),
   };
@@ -58,12 +64,14 @@ async function main(): Promise<void> {
  * process is alive and has not started.
  */
 async function start(settings: Settings, service: Service): Promise<void> {
-  const { logger, lifecycle, opened, stopping } = service;
+  const { logger, lifecycle, events, opened, stopping } = service;
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
   for (const note of notes) logger.info(note);
   const config = completeConfig(settings, found);
 
+  events.listen(securityLog(logger));
+  const metrics = await openMetrics(config, service);
   const passwordPolicy = await loadPasswordPolicy(config);
   stopping.signal.throwIfAborted();
   const hasher = await startPasswordHasher({
@@ -71,15 +79,24 @@ async function start(settings: Settings, service: Service): Promise<void> {
     engine: config.PASSWORD_HASH_ENGINE,
     maxWaitMs: config.HASH_MAX_WAIT_MS,
     onThreadError: (err) => logger.error({ err }, 'a password hashing thread ended and was replaced'),
+    events,
   });
+  metrics?.watch({ hasher });
   opened.push(() => hasher.close());
   stopping.signal.throwIfAborted();
   const affordable = withinOpenFiles(config, hasher.threads, logger);
-  const app = await buildApp(affordable, { logger, hasher, lifecycle, passwordPolicy });
+  const app = await buildApp(affordable, {
+    logger,
+    hasher,
+    lifecycle,
+    passwordPolicy,
+    events,
+    watch: (vitals) => metrics?.watch(vitals),
+  });
   opened.push(() => closeApp(app));
 
   await app.listen({ host: config.HOST, port: config.PORT, backlog }).catch((error: unknown) => {
-    throw new ListenError(config, error);
+    throw new ListenError(config, 'PORT', error);
   });
   const waiting = { log: logger, signal: stopping.signal };
   await prepareDatabase(config.DATABASE_MIGRATION_URL ?? config.DATABASE_URL, waiting);
@@ -88,6 +105,23 @@ async function start(settings: Settings, service: Service): Promise<void> {
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
   if (config.NODE_ENV !== 'production') process.stdout.write(welcome(config));
+}
+
+/** Opened before, and so closed after, all that it tells of. Undefined when METRICS_PORT is 0. */
+async function openMetrics(
+  config: Config,
+  { logger, lifecycle, events, opened }: Service,
+): Promise<Metrics | undefined> {
+  if (config.METRICS_PORT === 0) return undefined;
+  const metrics = new Metrics();
+  events.listen(metrics.listener);
+  metrics.watch({ lifecycle });
+  const address = { host: config.HOST, port: config.METRICS_PORT };
+  const close = await serveMetrics(metrics, address, logger).catch((error: unknown) => {
+    throw new ListenError(config, 'METRICS_PORT', error);
+  });
+  opened.push(close);
+  return metrics;
 }
 
 /**

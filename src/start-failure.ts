@@ -19,18 +19,25 @@ export function explainStartFailure(error: unknown): string {
 
 const certificateCodes = /CERT|SIGNATURE/;
 
-/** HOST and PORT cannot be listened on. */
+/** HOST cannot be listened on, with the port of this setting. */
 export class ListenError extends StartError {
   override readonly name = 'ListenError';
 
-  constructor({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>, cause: unknown) {
-    super(`Gatehouse cannot listen: ${explain(errorCode(cause), HOST, PORT) ?? String(cause)}`, { cause });
+  constructor(config: Pick<Config, 'HOST' | PortSetting>, setting: PortSetting, cause: unknown) {
+    const { HOST: host, [setting]: port } = config;
+    const explained = explain(errorCode(cause), { host, port, setting });
+    super(`Gatehouse cannot listen: ${explained ?? String(cause)}`, { cause });
   }
 }
 
-function explain(code: string | undefined, host: string, port: number): string | undefined {
-  if (code === 'EADDRINUSE') return `port ${port} is taken. Stop what uses it, or set PORT to another.`;
-  if (code === 'EACCES') return `port ${port} may not be used by this user. Set PORT to 1024 or more.`;
+type PortSetting = 'PORT' | 'METRICS_PORT';
+
+function explain(
+  code: string | undefined,
+  { host, port, setting }: { host: string; port: number; setting: PortSetting },
+): string | undefined {
+  if (code === 'EADDRINUSE') return `port ${port} is taken. Stop what uses it, or set ${setting} to another.`;
+  if (code === 'EACCES') return `port ${port} may not be used by this user. Set ${setting} to 1024 or more.`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return `${host} is no address of this machine. Set HOST to another.`;
   }

@@ -1,4 +1,4 @@
-import { ApiError } from '../errors.ts';
+import type { LoginRefusal } from '../observability/events.ts';
 import type { Log } from '../observability/logger.ts';
 import type { PasswordHasher } from '../passwords/hasher.ts';
 import { preparePassword } from '../passwords/policy.ts';
@@ -20,16 +20,21 @@ export interface VerifiedCredentials {
   upgradeHash(): Promise<void>;
 }
 
+/** Why they were not accepted, and whose they would have been. Not for the client. */
+export interface RefusedCredentials {
+  refused: LoginRefusal;
+  userId: number | null;
+}
+
 /**
- * Checks an email and a password. An unknown email takes the same time as a wrong password and gets the same answer
- * (ASVS 6.3.8).
+ * Checks an email and a password. An unknown email takes the same time as a wrong password (ASVS 6.3.8).
  *
- * @throws ApiError INVALID_CREDENTIALS, or PASSWORD_HASHING_BUSY when too many are waiting
+ * @throws ApiError PASSWORD_HASHING_BUSY when too many are waiting
  */
 export async function verifyCredentials(
   deps: CredentialsDeps,
   { email, password, signal }: { email: string; password: string; signal?: AbortSignal },
-): Promise<VerifiedCredentials> {
+): Promise<VerifiedCredentials | RefusedCredentials> {
   const stored = await selectCredentials(deps.db, normaliseEmail(email));
   const verdict = await deps.hasher.verify(password, stored?.password ?? null, signal);
   if (verdict.malformed) {
@@ -38,7 +43,11 @@ export async function verifyCredentials(
       'the stored password hash is of no known form: nobody can log in with it',
     );
   }
-  if (!stored || !verdict.matches) throw new ApiError('INVALID_CREDENTIALS');
+  if (!stored) return { refused: 'unknown_email', userId: null };
+  if (!verdict.matches) {
+    const refused = verdict.malformed ? 'unusable_hash' : 'wrong_password';
+    return { refused, userId: stored.user_id };
+  }
   const { user_id: userId, password: passwordHash } = stored;
   return {
     userId,

@@ -1,4 +1,5 @@
-import { ApiError } from '../errors.ts';
+import { ApiError, type ErrorCode } from '../errors.ts';
+import { type EventSink, type Origin, unfinished } from '../observability/events.ts';
 import type { PasswordHasher } from '../passwords/hasher.ts';
 import { checkPassword, type PasswordPolicy, preparePassword } from '../passwords/policy.ts';
 import type { Database } from '../storage/query.ts';
@@ -10,6 +11,7 @@ export interface RegisterDeps {
   db: Database;
   hasher: PasswordHasher;
   passwordPolicy: PasswordPolicy;
+  events: EventSink;
 }
 
 export interface NewAccount {
@@ -20,7 +22,13 @@ export interface NewAccount {
   password: string;
   /** Aborted when the answer is no longer wanted, so that the password leaves the queue. */
   signal?: AbortSignal;
+  origin: Origin;
 }
+
+const outcomes: Partial<Record<ErrorCode, 'taken' | 'refused'>> = {
+  EMAIL_ALREADY_EXISTS: 'taken',
+  VALIDATION_ERROR: 'refused',
+};
 
 /**
  * Creates an account.
@@ -28,10 +36,20 @@ export interface NewAccount {
  * @throws ApiError VALIDATION_ERROR when the password is not acceptable, EMAIL_ALREADY_EXISTS, or
  * PASSWORD_HASHING_BUSY when too many are waiting
  */
-export async function register(
-  { db, hasher, passwordPolicy }: RegisterDeps,
-  account: NewAccount,
-): Promise<User> {
+export async function register(deps: RegisterDeps, account: NewAccount): Promise<User> {
+  const { origin } = account;
+  try {
+    const user = await create(deps, account);
+    deps.events.emit({ type: 'registration', outcome: 'succeeded', userId: user.user_id, origin });
+    return user;
+  } catch (error) {
+    const refusal = error instanceof ApiError ? outcomes[error.code] : undefined;
+    deps.events.emit({ type: 'registration', outcome: refusal ?? unfinished(error), origin });
+    throw error;
+  }
+}
+
+async function create({ db, hasher, passwordPolicy }: RegisterDeps, account: NewAccount): Promise<User> {
   const email = normaliseEmail(account.email);
   const password = preparePassword(account.password);
   const refusals = checkPassword(password, { email, name: account.name }, passwordPolicy);

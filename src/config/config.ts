@@ -13,6 +13,7 @@ import {
   missingDatabase,
   originProblems,
   passwordProblems,
+  portProblems,
   productionProblems,
   proxyProblems,
 } from './rules.ts';
@@ -25,6 +26,7 @@ export type Config = Readonly<
 >;
 
 const rules = [
+  portProblems,
   databaseProblems,
   deadlineProblems,
   secretProblems,

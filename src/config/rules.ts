@@ -34,6 +34,10 @@ export function deadlineProblems({ HASH_MAX_WAIT_MS, REQUEST_DEADLINE_MS }: Sett
     : ['HASH_MAX_WAIT_MS must be less than REQUEST_DEADLINE_MS'];
 }
 
+export function portProblems({ PORT, METRICS_PORT }: Settings): string[] {
+  return PORT !== METRICS_PORT || PORT === 0 ? [] : ['METRICS_PORT must not be the same as PORT'];
+}
+
 export function proxyProblems(settings: Settings): string[] {
   return listOf(settings.TRUST_PROXY)
     .filter((range) => !isNetwork(range))

@@ -25,6 +25,12 @@ export const settingsSchema = Type.Object({
     }),
   ),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, description: 'Port to listen on' }),
+  METRICS_PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65535,
+    default: 9464,
+    description: 'Port of GET /metrics, for Prometheus, on the same address; 0 turns it off',
+  }),
   DATABASE_URL: Type.Optional(
     Type.String({
       pattern: '^postgres(ql)?://',

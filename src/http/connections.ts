@@ -66,16 +66,33 @@ class Connections {
   readonly #arriving = new Set<Connection>();
   readonly #keptAlive = new Set<Connection>();
   readonly #working = new Set<Connection>();
+  #evicted = 0;
   #closingSince: number | undefined;
 
   constructor({ CONNECTIONS_MAX, answerTimeoutMs = 30_000, closeTimeoutMs = 5000 }: ConnectionLimits) {
     this.#limits = { CONNECTIONS_MAX, answerTimeoutMs, closeTimeoutMs };
   }
 
+  /** How many are open now, may be open, and were ended or refused because of that limit. */
+  get open(): number {
+    return this.#arriving.size + this.#keptAlive.size + this.#working.size;
+  }
+
+  get limit(): number {
+    return this.#limits.CONNECTIONS_MAX;
+  }
+
+  get evicted(): number {
+    return this.#evicted;
+  }
+
   admit(socket: Socket): void {
-    if (this.#count() >= this.#limits.CONNECTIONS_MAX && !this.#makeRoom()) {
-      socket.destroy();
-      return;
+    if (this.open >= this.limit) {
+      this.#evicted++;
+      if (!this.#makeRoom()) {
+        socket.destroy();
+        return;
+      }
     }
     const connection: Connection = { socket, behind: [], openedAt: performance.now() };
     this.#open.set(socket, connection);
@@ -159,10 +176,6 @@ class Connections {
       connection.behind.shift()?.();
     });
     start();
-  }
-
-  #count(): number {
-    return this.#arriving.size + this.#keptAlive.size + this.#working.size;
   }
 
   #makeRoom(): boolean {

@@ -35,7 +35,7 @@ export function sendError(error: ApiError, request: FastifyRequest, reply: Fasti
   reply.errorCode = error.code;
   const { cause } = error;
   request.log[severity(error)](
-    { ...(cause !== undefined && { err: cause }), ...error.context, error_code: error.code },
+    { ...(cause !== undefined && { err: cause }), error_code: error.code },
     error.detail,
   );
 
@@ -48,12 +48,7 @@ export function sendError(error: ApiError, request: FastifyRequest, reply: Fasti
 }
 
 // Worth a look, but what the service is built to do
-const expected: ErrorCode[] = [
-  'PASSWORD_HASHING_BUSY',
-  'SHUTTING_DOWN',
-  'REFRESH_TOKEN_REUSED',
-  'CLIENT_AUTHENTICATION_FAILED',
-];
+const expected: ErrorCode[] = ['PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN', 'CLIENT_AUTHENTICATION_FAILED'];
 
 function severity({ statusCode, code }: ApiError): 'error' | 'warn' | 'debug' {
   if (expected.includes(code)) return 'warn';

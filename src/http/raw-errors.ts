@@ -49,12 +49,11 @@ function answerOf(socket: Socket): ServerResponse<IncomingMessage> | null | unde
   return (socket as Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null })._httpMessage;
 }
 
-function refuse({ log }: FastifyInstance, socket: Duplex, refusal: ApiError): void {
+function refuse({ log, events }: FastifyInstance, socket: Duplex, refusal: ApiError): void {
   const id = randomUUID();
-  log.info(
-    { reqId: id, status: refusal.statusCode, error_code: refusal.code, cause: refusal.cause },
-    'request',
-  );
+  const { statusCode: status, code, cause } = refusal;
+  log.info({ reqId: id, method: null, route: null, status, error_code: code, cause }, 'request');
+  events.emit({ type: 'request', method: null, route: null, status, ms: null, errorCode: code });
   socket.end(rawResponse(refusal, id));
   // A request that came too late must not be completed after all
   if (refusal.code === 'REQUEST_TIMEOUT') socket.once('finish', () => socket.destroy());
@@ -121,5 +120,5 @@ export default fp(
       refuse(app, socket, new ApiError('METHOD_NOT_ALLOWED', { allow: [] }));
     });
   },
-  { name: 'raw-errors', dependencies: ['connections', 'error-handler', 'security-headers'] },
+  { name: 'raw-errors', dependencies: ['connections', 'error-handler', 'request-log', 'security-headers'] },
 );

@@ -1,21 +1,33 @@
 import fp from 'fastify-plugin';
+import type { EventSink } from '../observability/events.ts';
 
-/** One line a request, once it is answered. No path parameter, query, header or body reaches it. */
-export default fp(
-  async (app) => {
+declare module 'fastify' {
+  interface FastifyInstance {
+    events: EventSink;
+  }
+}
+
+/** One line and one event a request, once it is answered. No path parameter, query, header or body reaches them. */
+export default fp<{ events: EventSink }>(
+  async (app, { events }) => {
+    app.decorate('events', events);
     app.addHook('onResponse', (request, reply, done) => {
+      const { method, userId, clientId } = request;
+      const route = request.routeOptions.url ?? null;
+      const { statusCode: status, elapsedTime: ms, errorCode } = reply;
       request.log.info(
         {
-          method: request.method,
-          route: request.routeOptions.url ?? null,
-          status: reply.statusCode,
-          ms: Math.round(reply.elapsedTime * 10) / 10,
-          user_id: request.userId ?? undefined,
-          client_id: request.clientId ?? undefined,
-          error_code: reply.errorCode ?? undefined,
+          method,
+          route,
+          status,
+          ms: Math.round(ms * 10) / 10,
+          user_id: userId ?? undefined,
+          client_id: clientId ?? undefined,
+          error_code: errorCode ?? undefined,
         },
         'request',
       );
+      events.emit({ type: 'request', method, route, status, ms, errorCode });
       done();
     });
   },

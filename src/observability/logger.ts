@@ -55,11 +55,20 @@ function serialised(error: unknown, depth: number): unknown {
 
 const quoting = new Set(['detail', 'where', 'internalQuery', 'parameters']);
 
+// What a person looks for first in the line of a request
+const inMessage = ['method', 'route', 'status'];
+
 function prettyStream(): DestinationStream | undefined {
   try {
     // A development dependency, which a production image does not have
     const pretty = createRequire(import.meta.url)('pino-pretty');
-    return pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true });
+    return pretty({
+      singleLine: true,
+      messageFormat: `{msg}${inMessage.map((name) => `{if ${name}} {${name}}{end}`).join('')}{if ms} in {ms} ms{end}`,
+      ignore: ['pid', 'hostname', ...inMessage, 'ms'].join(','),
+      translateTime: 'SYS:HH:MM:ss',
+      sync: true,
+    });
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { ApiError } from '../errors.ts';
+import type { EventSink } from '../observability/events.ts';
 
 /** What a worker reports about the work it did. */
 export interface MeasuredWork {
@@ -14,6 +15,8 @@ export interface HashQueueOptions {
   maxWaitMs: number;
   /** Milliseconds for one hash at the configured cost, until real ones have been seen. */
   msPerHash: number;
+  /** Told of every work that is done, and of every one that is refused. */
+  events?: EventSink | undefined;
 }
 
 interface Waiting {
@@ -36,6 +39,7 @@ export class HashQueue {
   readonly #maxWaitMs: number;
   readonly #waiting = new Set<Waiting>();
   readonly #running = new Set<Promise<void>>();
+  readonly #events: EventSink | undefined;
   #msPerHash: number;
   #owed = 0;
   #closed = false;
@@ -44,6 +48,7 @@ export class HashQueue {
     this.threads = options.threads;
     this.#maxWaitMs = options.maxWaitMs;
     this.#msPerHash = options.msPerHash;
+    this.#events = options.events;
   }
 
   /** Admitted and not yet started. */
@@ -81,6 +86,7 @@ export class HashQueue {
     if (this.#closed) throw new ApiError('SHUTTING_DOWN');
     const waitMs = this.estimatedWaitMs();
     if (waitMs > this.#maxWaitMs) {
+      this.#events?.emit({ type: 'hash_rejection' });
       throw new ApiError('PASSWORD_HASHING_BUSY', { retryAfter: Math.max(1, Math.ceil(waitMs / 1000)) });
     }
     this.#owed += hashes;
@@ -99,6 +105,7 @@ export class HashQueue {
     work: () => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
+    const admittedAt = performance.now();
     return new Promise<T>((resolve, reject) => {
       const settle = () => {
         signal?.removeEventListener('abort', onAbort);
@@ -107,7 +114,7 @@ export class HashQueue {
       const entry: Waiting = {
         start: () => {
           this.#waiting.delete(entry);
-          const running = this.#measure(work)
+          const running = this.#measure(work, performance.now() - admittedAt)
             .finally(() => {
               settle();
               this.#running.delete(running);
@@ -132,8 +139,9 @@ export class HashQueue {
     });
   }
 
-  async #measure<T extends MeasuredWork>(work: () => Promise<T>): Promise<T> {
+  async #measure<T extends MeasuredWork>(work: () => Promise<T>, waitedMs: number): Promise<T> {
     const done = await work();
+    this.#events?.emit({ type: 'hash', waitedMs, tookMs: done.durationMs });
     if (done.hashes > 0) {
       this.#msPerHash += newestWeight * (done.durationMs / done.hashes - this.#msPerHash);
     }

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import type { EventSink } from '../observability/events.ts';
 import { type EngineChoice, type EngineName, loadEngine } from './engine.ts';
 import { needsRehash, parseStoredHash, type StoredHash } from './hash-format.ts';
 import { HashQueue } from './hash-queue.ts';
@@ -57,6 +58,8 @@ export interface PasswordHasherOptions {
   threads?: number;
   /** Told when a thread has died; piscina has replaced it by then. */
   onThreadError?: (error: Error) => void;
+  /** Told of what was hashed, and of what was refused. */
+  events?: EventSink;
 }
 
 /** One odd hash must not slow every refusal down without bound; this is the most that BCRYPT_COST may be. */
@@ -83,7 +86,7 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
 
   // The greatest cost met so far: where older hashes cost more than new ones, every refusal takes as long as theirs
   let refusalCost = options.cost;
-  const queue = new HashQueue({ threads, maxWaitMs: options.maxWaitMs, msPerHash });
+  const queue = new HashQueue({ threads, maxWaitMs: options.maxWaitMs, msPerHash, events: options.events });
   const inPool = <T>(task: WorkerTask) => runTask<T>(pool, task);
   return {
     engine,

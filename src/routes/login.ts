@@ -1,12 +1,10 @@
-import { isIP } from 'node:net';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { CredentialsDeps } from '../accounts/credentials.ts';
 import { abandoned } from '../http/deadline.ts';
 import { fromHashing } from '../http/meanings.ts';
+import { originOf } from '../http/origin.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { credentialsBody, tokenPairResponse } from '../http/schemas/sessions.ts';
-import { logIn } from '../sessions/log-in.ts';
-import type { TokenPairDeps } from '../sessions/token-pair.ts';
+import { type LogInDeps, logIn } from '../sessions/log-in.ts';
 
 const paths = [
   { url: '/auth/user/verify', operationId: 'verifyUser' },
@@ -14,7 +12,7 @@ const paths = [
 ] as const;
 
 /** Logging in, under both names it has had. */
-const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = async (app, deps) => {
+const loginRoutes: FastifyPluginAsyncTypebox<LogInDeps> = async (app, deps) => {
   for (const { url, operationId } of paths) {
     app.post(
       url,
@@ -44,7 +42,7 @@ const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = 
         const { userId, tokens } = await logIn(deps, {
           ...request.body,
           userAgent: request.headers['user-agent'] ?? null,
-          ip: isIP(request.ip) === 0 ? null : request.ip,
+          origin: originOf(request),
           signal: abandoned(reply),
         });
         request.userId = userId;

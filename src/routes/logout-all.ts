@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAbsentBodies, fromAccessTokens } from '../http/meanings.ts';
+import { originOf } from '../http/origin.ts';
 import { refusals } from '../http/refusals.ts';
 import { noBody } from '../http/schemas/no-body.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
@@ -32,7 +33,7 @@ const logoutAllRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, d
       config: { bodyOptional: true },
     },
     async (request, reply) => {
-      await endOtherSessions(deps, currentSession(request));
+      await endOtherSessions(deps, currentSession(request), originOf(request));
       return reply.code(204).send();
     },
   );
@@ -53,7 +54,7 @@ const logoutAllRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, d
       config: { bodyOptional: true },
     },
     async (request, reply) => {
-      await endAllSessions(deps, currentSession(request));
+      await endAllSessions(deps, currentSession(request), originOf(request));
       return reply.code(204).send();
     },
   );

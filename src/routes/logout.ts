@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { authenticate } from '../http/authenticate.ts';
+import { originOf } from '../http/origin.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
 import { logoutBody, tokenBodyLimit } from '../http/schemas/sessions.ts';
@@ -51,9 +52,10 @@ const logoutRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, deps
     async (request, reply) => {
       const { refresh_token: refreshToken } = request.body;
       if (refreshToken === undefined) {
-        await endSessionOfAccessToken(deps, authenticate(request, deps.tokens.access));
+        const session = authenticate(request, deps.tokens.access);
+        await endSessionOfAccessToken(deps, session, originOf(request));
       } else {
-        request.userId = await endSessionOfRefreshToken(deps, refreshToken);
+        request.userId = await endSessionOfRefreshToken(deps, refreshToken, originOf(request));
       }
       return reply.code(204).send();
     },

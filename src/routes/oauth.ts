@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { originOf } from '../http/origin.ts';
 import { refusalsWithForm } from '../http/refusals.ts';
 import { introspectionBody, introspectionResponse, revocationBody } from '../http/schemas/oauth.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
 import { type IntrospectDeps, introspect } from '../sessions/introspect.ts';
-import { revoke } from '../sessions/revoke.ts';
+import { type RevokeDeps, revoke } from '../sessions/revoke.ts';
 
 /** What all operations for clients have in common. */
 const forClients = {
@@ -14,7 +15,7 @@ const forClients = {
 };
 
 /** Token introspection (RFC 7662) and revocation (RFC 7009). */
-const oauthRoutes: FastifyPluginAsyncTypebox<IntrospectDeps> = async (app, deps) => {
+const oauthRoutes: FastifyPluginAsyncTypebox<IntrospectDeps & RevokeDeps> = async (app, deps) => {
   app.post(
     '/oauth/introspect',
     {
@@ -57,8 +58,8 @@ const oauthRoutes: FastifyPluginAsyncTypebox<IntrospectDeps> = async (app, deps)
         },
       },
     },
-    async ({ body }, reply) => {
-      await revoke(deps, body.token);
+    async (request, reply) => {
+      await revoke(deps, request.body.token, originOf(request));
       return reply.send(undefined);
     },
   );

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { originOf } from '../http/origin.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { refreshBody, tokenBodyLimit, tokenPairResponse } from '../http/schemas/sessions.ts';
 import { type RefreshDeps, refresh } from '../sessions/refresh.ts';
@@ -38,7 +39,7 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
       },
     },
     async (request) => {
-      const { userId, tokens } = await refresh(deps, request.body.refresh_token);
+      const { userId, tokens } = await refresh(deps, request.body.refresh_token, originOf(request));
       request.userId = userId;
       return tokens;
     },

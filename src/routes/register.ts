@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type NewAccount, type RegisterDeps, register } from '../accounts/register.ts';
 import { abandoned } from '../http/deadline.ts';
 import { fromHashing } from '../http/meanings.ts';
+import { originOf } from '../http/origin.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { createUserBody, registerUserBody, userResponse } from '../http/schemas/accounts.ts';
 
@@ -42,7 +44,9 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
     },
     async (request, reply) => {
       const { name = '', location = '', ...rest } = request.body;
-      return reply.code(201).send(await create({ ...rest, name, location }, abandoned(reply)));
+      return reply
+        .code(201)
+        .send(await create({ ...rest, name, location, ...circumstances(request, reply) }));
     },
   );
 
@@ -58,11 +62,16 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterDeps> = async (app, deps
         response,
       },
     },
-    async (request, reply) => reply.code(201).send(await create(request.body, abandoned(reply))),
+    async (request, reply) =>
+      reply.code(201).send(await create({ ...request.body, ...circumstances(request, reply) })),
   );
 
-  const create = (account: Omit<NewAccount, 'about'> & { about?: string | null }, signal: AbortSignal) =>
-    register(deps, { ...account, about: account.about ?? null, signal });
+  const create = (account: Omit<NewAccount, 'about'> & { about?: string | null }) =>
+    register(deps, { ...account, about: account.about ?? null });
 };
+
+function circumstances(request: FastifyRequest, reply: FastifyReply) {
+  return { origin: originOf(request), signal: abandoned(reply) };
+}
 
 export default registerRoutes;

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { currentSession } from '../http/authenticate.ts';
 import { fromAbsentBodies, fromAccessTokens } from '../http/meanings.ts';
+import { originOf } from '../http/origin.ts';
 import { refusals } from '../http/refusals.ts';
 import { noBody } from '../http/schemas/no-body.ts';
 import { emptyResponse } from '../http/schemas/response.ts';
@@ -64,7 +65,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<EndSessionDeps> = async (app, dep
       preValidation: integerParams,
     },
     async (request, reply) => {
-      await endSession(deps, currentSession(request), request.params.session_id);
+      await endSession(deps, currentSession(request), request.params.session_id, originOf(request));
       return reply.code(204).send();
     },
   );

@@ -1,4 +1,5 @@
 import { ApiError } from '../errors.ts';
+import type { EndReason, EventSink, Origin, SessionIds } from '../observability/events.ts';
 import type { Database } from '../storage/query.ts';
 import {
   deleteSession,
@@ -13,6 +14,7 @@ import type { TokenKinds } from '../tokens/token-kind.ts';
 export interface EndSessionDeps {
   db: Database;
   tokens: TokenKinds;
+  events: EventSink;
 }
 
 /**
@@ -22,26 +24,48 @@ export interface EndSessionDeps {
  * @throws ApiError REFRESH_TOKEN_INVALID or REFRESH_TOKEN_EXPIRED, without asking the database
  */
 export async function endSessionOfRefreshToken(
-  { db, tokens }: EndSessionDeps,
+  { db, tokens, events }: EndSessionDeps,
   refreshToken: string,
+  origin: Origin,
 ): Promise<number | null> {
   const { handle } = verifyRefreshToken(tokens.refresh, refreshToken);
-  return (await deleteSessionByHandle(db, hashHandle(handle))) ?? null;
+  const ended = await deleteSessionByHandle(db, hashHandle(handle));
+  if (ended === undefined) return null;
+  events.emit({ type: 'session_end', reason: 'logout', ...ended, origin });
+  return ended.userId;
 }
 
 /** Ends the session of a verified access token. No matter if it had ended before. */
-export async function endSessionOfAccessToken({ db }: EndSessionDeps, session: AccessClaims): Promise<void> {
-  await deleteSession(db, session);
+export async function endSessionOfAccessToken(
+  { db, events }: EndSessionDeps,
+  { userId, sessionId }: AccessClaims,
+  origin: Origin,
+): Promise<void> {
+  const session = { userId, sessionId };
+  if (await deleteSession(db, session))
+    events.emit({ type: 'session_end', reason: 'logout', ...session, origin });
 }
 
 /** Ends all sessions of the caller but the one that asks. @throws ApiError SESSION_ENDED when that one is not alive */
-export async function endOtherSessions({ db }: EndSessionDeps, caller: AccessClaims): Promise<void> {
-  if (!(await deleteSessionsOfCaller(db, caller, { keepOwn: true }))) throw new ApiError('SESSION_ENDED');
+export async function endOtherSessions(
+  { db, events }: EndSessionDeps,
+  caller: AccessClaims,
+  origin: Origin,
+): Promise<void> {
+  const ended = await deleteSessionsOfCaller(db, caller, { keepOwn: true });
+  if (ended === undefined) throw new ApiError('SESSION_ENDED');
+  tellEnds(events, caller, ended, { reason: 'logout_others', origin });
 }
 
 /** Ends all sessions of the caller. @throws ApiError SESSION_ENDED when the one that asks is not alive */
-export async function endAllSessions({ db }: EndSessionDeps, caller: AccessClaims): Promise<void> {
-  if (!(await deleteSessionsOfCaller(db, caller, { keepOwn: false }))) throw new ApiError('SESSION_ENDED');
+export async function endAllSessions(
+  { db, events }: EndSessionDeps,
+  caller: AccessClaims,
+  origin: Origin,
+): Promise<void> {
+  const ended = await deleteSessionsOfCaller(db, caller, { keepOwn: false });
+  if (ended === undefined) throw new ApiError('SESSION_ENDED');
+  tellEnds(events, caller, ended, { reason: 'logout_all', origin });
 }
 
 /**
@@ -51,11 +75,22 @@ export async function endAllSessions({ db }: EndSessionDeps, caller: AccessClaim
  * session that is
  */
 export async function endSession(
-  { db }: EndSessionDeps,
+  { db, events }: EndSessionDeps,
   caller: AccessClaims,
   sessionId: number,
+  origin: Origin,
 ): Promise<void> {
   const ended = await deleteSessionOfCaller(db, caller, sessionId);
   if (ended === undefined) throw new ApiError('SESSION_ENDED');
   if (!ended) throw new ApiError('SESSION_NOT_FOUND');
+  tellEnds(events, caller, [sessionId], { reason: 'ended', origin });
+}
+
+function tellEnds(
+  events: EventSink,
+  { userId }: Pick<SessionIds, 'userId'>,
+  sessionIds: number[],
+  how: { reason: EndReason; origin: Origin },
+): void {
+  for (const sessionId of sessionIds) events.emit({ type: 'session_end', userId, sessionId, ...how });
 }

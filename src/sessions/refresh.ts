@@ -1,4 +1,5 @@
-import { ApiError } from '../errors.ts';
+import { ApiError, type ErrorCode } from '../errors.ts';
+import type { EventSink, Origin, RefreshOutcome } from '../observability/events.ts';
 import type { Database } from '../storage/query.ts';
 import { deleteReusedSession } from '../storage/session-ends.ts';
 import { rotateSession } from '../storage/sessions.ts';
@@ -7,7 +8,15 @@ import { type LoggedIn, type TokenPairDeps, tokenPair } from './token-pair.ts';
 
 export interface RefreshDeps extends TokenPairDeps {
   db: Database;
+  events: EventSink;
 }
+
+const outcomes: Partial<Record<ErrorCode, RefreshOutcome>> = {
+  REFRESH_TOKEN_INVALID: 'refused',
+  REFRESH_TOKEN_EXPIRED: 'refused',
+  SESSION_ENDED: 'refused',
+  REFRESH_TOKEN_REUSED: 'reused',
+};
 
 /**
  * Exchanges a refresh token for the next pair (RFC 6749 §6, rotation as RFC 9700 §4.14.2). Repeated within the grace
@@ -16,18 +25,37 @@ export interface RefreshDeps extends TokenPairDeps {
  * @throws ApiError REFRESH_TOKEN_INVALID or REFRESH_TOKEN_EXPIRED without asking the database, REFRESH_TOKEN_REUSED
  * once the session has been ended, SESSION_ENDED when it had ended before
  */
-export async function refresh(deps: RefreshDeps, refreshToken: string): Promise<LoggedIn> {
+export async function refresh(deps: RefreshDeps, refreshToken: string, origin: Origin): Promise<LoggedIn> {
+  try {
+    const { advanced, ...loggedIn } = await exchange(deps, refreshToken, origin);
+    deps.events.emit({ type: 'refresh', outcome: advanced ? 'rotated' : 'replayed' });
+    return loggedIn;
+  } catch (error) {
+    const outcome = error instanceof ApiError ? outcomes[error.code] : undefined;
+    deps.events.emit({ type: 'refresh', outcome: outcome ?? 'failed' });
+    throw error;
+  }
+}
+
+async function exchange(
+  deps: RefreshDeps,
+  refreshToken: string,
+  origin: Origin,
+): Promise<LoggedIn & { advanced: boolean }> {
   const { handle, generation } = verifyRefreshToken(deps.tokens.refresh, refreshToken);
   const presented = { handleHash: hashHandle(handle), generation };
 
   const session = await rotateSession(deps.db, presented, deps.sessionLimits.refreshGraceSeconds);
-  if (session) return { userId: session.user_id, tokens: tokenPair(deps, session, handle) };
+  if (session) {
+    const { user_id: userId, advanced } = session;
+    return { userId, tokens: tokenPair(deps, session, handle), advanced };
+  }
 
   // Committed by the time it returns, so that the refusal below cannot undo it
   const ended = await deleteReusedSession(deps.db, presented);
   if (!ended) throw new ApiError('SESSION_ENDED');
-  throw new ApiError('REFRESH_TOKEN_REUSED', {
-    context: { user_id: ended.user_id, session_id: ended.tokenid },
-    cause: `generation ${generation} was presented when ${ended.generation} was current: session ${ended.tokenid} of user ${ended.user_id} is ended`,
-  });
+  const about = { userId: ended.user_id, sessionId: ended.tokenid, origin };
+  deps.events.emit({ type: 'token_reuse', presented: generation, current: ended.generation, ...about });
+  deps.events.emit({ type: 'session_end', reason: 'reused', ...about });
+  throw new ApiError('REFRESH_TOKEN_REUSED');
 }

@@ -1,12 +1,14 @@
+import type { EventSink, Origin, SessionIds } from '../observability/events.ts';
 import type { Database } from '../storage/query.ts';
 import { deleteSession, deleteSessionByHandle } from '../storage/session-ends.ts';
 import { hashHandle } from '../tokens/refresh-token.ts';
 import type { TokenKinds } from '../tokens/token-kind.ts';
-import { recogniseToken } from './presented-token.ts';
+import { type PresentedToken, recogniseToken } from './presented-token.ts';
 
 export interface RevokeDeps {
   db: Database;
   tokens: TokenKinds;
+  events: EventSink;
 }
 
 /**
@@ -15,8 +17,21 @@ export interface RevokeDeps {
  *
  * @throws ApiError DATABASE_UNAVAILABLE, upon which the session must be taken to be alive (§2.2.1)
  */
-export async function revoke({ db, tokens }: RevokeDeps, token: string): Promise<void> {
-  const recognised = recogniseToken(tokens, token);
-  if (recognised?.kind === 'access') await deleteSession(db, recognised);
-  if (recognised?.kind === 'refresh') await deleteSessionByHandle(db, hashHandle(recognised.handle));
+export async function revoke(
+  { db, tokens, events }: RevokeDeps,
+  token: string,
+  origin: Origin,
+): Promise<void> {
+  const ended = await endSessionOf(db, recogniseToken(tokens, token));
+  if (ended) events.emit({ type: 'session_end', reason: 'revoked', ...ended, origin });
+}
+
+/** The session that was ended, or undefined when there was none to end. */
+async function endSessionOf(
+  db: Database,
+  token: PresentedToken | undefined,
+): Promise<SessionIds | undefined> {
+  if (token?.kind === 'refresh') return deleteSessionByHandle(db, hashHandle(token.handle));
+  if (token === undefined || !(await deleteSession(db, token))) return undefined;
+  return { userId: token.userId, sessionId: token.sessionId };
 }

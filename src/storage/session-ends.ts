@@ -20,14 +20,17 @@ export async function deleteReusedSession(
   return row;
 }
 
-/** Ends the session of a handle, whatever the generation. Returns whose it was; undefined when it had ended before. */
-export async function deleteSessionByHandle(db: Database, handleHash: Buffer): Promise<number | undefined> {
-  const [row] = await query<{ user_id: number }>(db, {
+/** Ends the session of a handle, whatever the generation, and returns it; undefined when it had ended before. */
+export async function deleteSessionByHandle(
+  db: Database,
+  handleHash: Buffer,
+): Promise<SessionOfUser | undefined> {
+  const [row] = await query<{ user_id: number; tokenid: number }>(db, {
     name: 'delete_session_by_handle',
-    text: 'DELETE FROM refreshaccesstokens WHERE tokens = $1 RETURNING user_id',
+    text: 'DELETE FROM refreshaccesstokens WHERE tokens = $1 RETURNING user_id, tokenid',
     values: [handleHash],
   });
-  return row?.user_id;
+  return row && { userId: row.user_id, sessionId: row.tokenid };
 }
 
 /** A session and the user it must belong to. */
@@ -36,13 +39,14 @@ export interface SessionOfUser {
   sessionId: number;
 }
 
-/** Ends the session, unless it has ended before. */
-export async function deleteSession(db: Database, { userId, sessionId }: SessionOfUser): Promise<void> {
-  await query(db, {
+/** Ends the session; false when it had ended before. */
+export async function deleteSession(db: Database, { userId, sessionId }: SessionOfUser): Promise<boolean> {
+  const rows = await query(db, {
     name: 'delete_session',
-    text: 'DELETE FROM refreshaccesstokens WHERE tokenid = $1 AND user_id = $2',
+    text: 'DELETE FROM refreshaccesstokens WHERE tokenid = $1 AND user_id = $2 RETURNING tokenid',
     values: [sessionId, userId],
   });
+  return rows.length > 0;
 }
 
 /** The session that a request speaks for, provided that it is alive. */
@@ -52,15 +56,15 @@ const caller = `
   WHERE s.tokenid = $1 AND s.user_id = $2 AND ${isAlive('s')}`;
 
 /**
- * Ends all sessions of the caller, the caller's own excepted when `keepOwn`. False, and nothing is done, when the
- * caller's own is not alive.
+ * Ends all sessions of the caller, the caller's own excepted when `keepOwn`, and returns their ids. Undefined, and
+ * nothing is done, when the caller's own is not alive.
  */
 export async function deleteSessionsOfCaller(
   db: Database,
   { userId, sessionId }: SessionOfUser,
   { keepOwn }: { keepOwn: boolean },
-): Promise<boolean> {
-  const rows = await query(db, {
+): Promise<number[] | undefined> {
+  const rows = await query<{ tokenid: number | null }>(db, {
     name: 'delete_sessions_of_caller',
     text: `
       WITH caller AS (${caller}), doomed AS (
@@ -70,12 +74,13 @@ export async function deleteSessionsOfCaller(
         ORDER BY s.tokenid
         FOR UPDATE
       ), ended AS (
-        DELETE FROM refreshaccesstokens AS s USING doomed WHERE s.tokenid = doomed.tokenid
+        DELETE FROM refreshaccesstokens AS s USING doomed WHERE s.tokenid = doomed.tokenid RETURNING s.tokenid
       )
-      SELECT FROM caller`,
+      SELECT ended.tokenid FROM caller LEFT JOIN ended ON true`,
     values: [sessionId, userId, keepOwn],
   });
-  return rows.length > 0;
+  if (rows.length === 0) return undefined;
+  return rows.map(({ tokenid }) => tokenid).filter((tokenid) => tokenid !== null);
 }
 
 /**

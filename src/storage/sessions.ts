@@ -74,6 +74,11 @@ export interface PresentedRefreshToken {
   generation: number;
 }
 
+export interface RotatedSessionRow extends SessionRow {
+  /** Whether this statement advanced it; else it was found unchanged. */
+  advanced: boolean;
+}
+
 /**
  * Advances the session when the presented generation is the current one; finds it unchanged when the presented one
  * was current less than `graceSeconds` ago. Undefined otherwise.
@@ -85,15 +90,15 @@ export async function rotateSession(
   db: Database,
   presented: PresentedRefreshToken,
   graceSeconds: number,
-): Promise<SessionRow | undefined> {
-  const [row] = await query<SessionRow>(db, {
+): Promise<RotatedSessionRow | undefined> {
+  const [row] = await query<RotatedSessionRow>(db, {
     name: 'rotate_session',
     text: `
       UPDATE refreshaccesstokens AS s
       SET generation = $2 + 1,
           rotated_at = CASE WHEN generation = $2 THEN now() ELSE rotated_at END
       WHERE ${isRefreshable}
-      RETURNING ${sessionColumns}`,
+      RETURNING ${sessionColumns}, rotated_at = now() AS advanced`,
     values: [presented.handleHash, presented.generation, graceSeconds],
   });
   return row;

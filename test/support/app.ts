@@ -4,7 +4,9 @@ import type { Test } from 'tap';
 import { buildApp } from '../../src/app.ts';
 import { type Config, completeConfig, readSettings } from '../../src/config/config.ts';
 import type { Lifecycle } from '../../src/http/health.ts';
+import { Events } from '../../src/observability/events.ts';
 import { errorSerializer } from '../../src/observability/logger.ts';
+import { securityLog } from '../../src/observability/security-log.ts';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
 import { loadPasswordPolicy } from '../../src/passwords/password-policy.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
@@ -65,11 +67,14 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   );
   const hasher = options.hasher ?? (await startHasher(t, config));
   const lifecycle: Lifecycle = { phase: 'serving' };
+  const events = new Events();
+  events.listen(securityLog(logger));
   const app = await buildApp(config, {
     logger,
     hasher,
     lifecycle,
     passwordPolicy: await loadPasswordPolicy(config),
+    events,
   });
   watch(t, app);
   t.teardown(() => app.close());

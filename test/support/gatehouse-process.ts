@@ -88,6 +88,7 @@ export function production(
     ...databaseSettings(databaseUrl),
     BCRYPT_COST: '10',
     SHUTDOWN_DELAY_MS: '0',
+    METRICS_PORT: '0',
     ...secrets,
     ...more,
   };

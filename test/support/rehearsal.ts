@@ -150,7 +150,12 @@ export async function rehearse(t: Test, { from, commands }: Rehearsal): Promise<
   const replicas = new Replicas(t, {
     ...{ NODE_ENV: 'production', HOST: '127.0.0.1', BCRYPT_COST: '10' },
     ...databaseSettings(url),
-    ...{ SHUTDOWN_DELAY_MS: '0', ACCESS_TOKEN_TTL_SECONDS: String(accessTokenSeconds), LOG_LEVEL: 'warn' },
+    ...{
+      METRICS_PORT: '0',
+      SHUTDOWN_DELAY_MS: '0',
+      ACCESS_TOKEN_TTL_SECONDS: String(accessTokenSeconds),
+      LOG_LEVEL: 'warn',
+    },
   });
   await replicas.start(inForce);
 

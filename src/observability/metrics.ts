@@ -1,0 +1,190 @@
+import { createRequire } from 'node:module';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { errorCodes } from '../errors.ts';
+import {
+  type EventListener,
+  endReasons,
+  loginOutcomes,
+  refreshOutcomes,
+  registrationOutcomes,
+  type ServiceEvent,
+} from './events.ts';
+import { type Vitals, vitalsMetrics } from './vitals.ts';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+// OpenTelemetry's semantic conventions: whatever else a client writes for a method is this
+const otherMethod = '_OTHER';
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const unmatched = 'unmatched';
+
+// Gauges that are named like counters, and what nodejs_active_resources says better
+const superfluous = [
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
+/** The metrics of one process. Every label has few values, and none of them comes from a client. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram<'method' | 'route' | 'status_code'>;
+  readonly #requestsBy = new Map<string, { observe(seconds: number): void }>();
+  readonly #errors: Counter<'error_code'>;
+  readonly #logins: Counter<'outcome'>;
+  readonly #registrations: Counter<'outcome'>;
+  readonly #refreshes: Counter<'outcome'>;
+  readonly #ended: Counter<'reason'>;
+  readonly #hashWaits: Histogram;
+  readonly #hashDurations: Histogram;
+  readonly #hashRejections: Counter;
+
+  constructor() {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of superfluous) this.#registry.removeSingleMetric(name);
+    buildInfo(registers);
+    eventLoopTime(registers);
+
+    this.#requests = new Histogram({
+      name: 'gatehouse_http_request_duration_seconds',
+      help: 'Requests, from their headers to the end of the answer',
+      labelNames: ['method', 'route', 'status_code'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    });
+    this.#hashWaits = new Histogram({
+      name: 'gatehouse_password_hash_wait_seconds',
+      help: 'How long passwords waited for their thread',
+      buckets: [0.001, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10],
+      registers,
+    });
+    this.#hashDurations = new Histogram({
+      name: 'gatehouse_password_hash_duration_seconds',
+      help: 'How long passwords were hashed',
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    });
+    this.#hashRejections = new Counter({
+      name: 'gatehouse_password_hash_rejections_total',
+      help: 'Passwords refused because the wait would have been too long',
+      registers,
+    });
+    const counter = <Label extends string>(
+      name: string,
+      help: string,
+      label: Label,
+      values: readonly string[],
+    ) => countedBy(registers, { name, help, label, values });
+    this.#errors = counter(
+      'gatehouse_http_errors_total',
+      'Answers that are errors',
+      'error_code',
+      errorCodes,
+    );
+    this.#logins = counter('gatehouse_logins_total', 'Logins', 'outcome', loginOutcomes);
+    this.#registrations = counter(
+      'gatehouse_registrations_total',
+      'Registrations',
+      'outcome',
+      registrationOutcomes,
+    );
+    this.#refreshes = counter('gatehouse_refreshes_total', 'Refreshes', 'outcome', refreshOutcomes);
+    this.#ended = counter(
+      'gatehouse_sessions_ended_total',
+      'Sessions that a request has ended',
+      'reason',
+      endReasons,
+    );
+  }
+
+  /** Counts what happens. */
+  readonly listener: EventListener = (event) => this.#count(event);
+
+  /** Reads these at each scrape, from now on. */
+  watch(vitals: Partial<Vitals>): void {
+    vitalsMetrics([this.#registry], vitals);
+  }
+
+  /** What a scrape is answered. */
+  async exposition(): Promise<{ contentType: string; text: string }> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  #count(event: ServiceEvent): void {
+    switch (event.type) {
+      case 'request':
+        if (event.ms !== null) this.#observeRequest(event, event.ms / 1000);
+        if (event.errorCode !== null) this.#errors.inc({ error_code: event.errorCode });
+        break;
+      case 'login':
+        this.#logins.inc({ outcome: event.outcome });
+        break;
+      case 'registration':
+        this.#registrations.inc({ outcome: event.outcome });
+        break;
+      case 'refresh':
+        this.#refreshes.inc({ outcome: event.outcome });
+        break;
+      case 'session_end':
+        this.#ended.inc({ reason: event.reason });
+        break;
+      case 'hash':
+        this.#hashWaits.observe(event.waitedMs / 1000);
+        this.#hashDurations.observe(event.tookMs / 1000);
+        break;
+      case 'hash_rejection':
+        this.#hashRejections.inc();
+        break;
+    }
+  }
+
+  #observeRequest({ method, route, status }: ServiceEvent & { type: 'request' }, seconds: number): void {
+    const known = method !== null && methods.has(method) ? method : otherMethod;
+    const key = `${known} ${status} ${route}`;
+    let series = this.#requestsBy.get(key);
+    if (series === undefined) {
+      series = this.#requests.labels({ method: known, route: route ?? unmatched, status_code: status });
+      this.#requestsBy.set(key, series);
+    }
+    series.observe(seconds);
+  }
+}
+
+/** A counter whose series are there from the start: what is not there has no rate. */
+function countedBy<Label extends string>(
+  registers: Registry[],
+  { name, help, label, values }: { name: string; help: string; label: Label; values: readonly string[] },
+): Counter<Label> {
+  const counter = new Counter<Label>({ name, help, labelNames: [label], registers });
+  for (const value of values) counter.labels(value).inc(0);
+  return counter;
+}
+
+function buildInfo(registers: Registry[]): void {
+  const info = new Gauge({
+    name: 'gatehouse_build_info',
+    help: 'Always 1',
+    labelNames: ['version', 'node_version'],
+    registers,
+    aggregator: 'first',
+  });
+  info.set({ version, node_version: process.versions.node }, 1);
+}
+
+function eventLoopTime(registers: Registry[]): void {
+  const time = new Counter({
+    name: 'nodejs_eventloop_time_seconds_total',
+    help: 'How long the event loop has been active and idle',
+    labelNames: ['state'],
+    registers,
+    collect: () => {
+      const { active, idle } = performance.eventLoopUtilization();
+      time.reset();
+      time.inc({ state: 'active' }, active / 1000);
+      time.inc({ state: 'idle' }, idle / 1000);
+    },
+  });
+}
