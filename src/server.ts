@@ -3,7 +3,13 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
-import { type Config, completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
+import {
+  type Config,
+  completeConfig,
+  publishTelemetrySettings,
+  readSettings,
+  shutdownDelayMs,
+} from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
 import type { Lifecycle } from './http/health.ts';
@@ -13,6 +19,7 @@ import { createLogger, flushLog } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
 import { serveMetrics } from './observability/metrics-server.ts';
 import { securityLog } from './observability/security-log.ts';
+import type { Tracing } from './observability/tracing.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { explainStartFailure, ListenError } from './start-failure.ts';
@@ -72,6 +79,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
 
   events.listen(securityLog(logger));
   const metrics = await openMetrics(config, service);
+  const tracing = await openTracing(config, service);
   const passwordPolicy = await loadPasswordPolicy(config);
   stopping.signal.throwIfAborted();
   const hasher = await startPasswordHasher({
@@ -80,6 +88,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
     maxWaitMs: config.HASH_MAX_WAIT_MS,
     onThreadError: (err) => logger.error({ err }, 'a password hashing thread ended and was replaced'),
     events,
+    trace: tracing?.hash,
   });
   metrics?.watch({ hasher });
   opened.push(() => hasher.close());
@@ -91,6 +100,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
     lifecycle,
     passwordPolicy,
     events,
+    tracing,
     watch: (vitals) => metrics?.watch(vitals),
   });
   opened.push(() => closeApp(app));
@@ -122,6 +132,16 @@ async function openMetrics(
   });
   opened.push(close);
   return metrics;
+}
+
+/** Undefined, and nothing of OpenTelemetry's SDK loaded, when there is no collector. */
+async function openTracing(config: Config, { logger, opened }: Service): Promise<Tracing | undefined> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined || config.OTEL_SDK_DISABLED) return undefined;
+  publishTelemetrySettings(config);
+  const { startTracing } = await import('./observability/tracing.ts');
+  const tracing = startTracing(config, logger);
+  opened.push(() => tracing.close());
+  return tracing;
 }
 
 /**
