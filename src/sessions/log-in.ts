@@ -59,7 +59,10 @@ async function checkAndOpen(
   // login that rewrote an old hash. The second attempt tells one from the other.
   for (let attempt = 1; attempt <= 2; attempt++) {
     const verified = await verifyCredentials(deps, input);
-    if ('refused' in verified) return verified;
+    if ('refused' in verified) {
+      const changed = attempt === 2 && verified.refused === 'wrong_password';
+      return changed ? { ...verified, refused: 'password_changed' } : verified;
+    }
     const session = await openSession(deps, verified, handle, input);
     if (session) {
       await verified.upgradeHash();
