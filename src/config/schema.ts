@@ -25,6 +25,13 @@ export const settingsSchema = Type.Object({
     }),
   ),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, description: 'Port to listen on' }),
+  WEB_CONCURRENCY: Type.Integer({
+    minimum: 1,
+    maximum: 256,
+    default: 1,
+    description:
+      'How many processes serve on PORT, for a machine with many cores; what is said of one process holds for each of them',
+  }),
   METRICS_PORT: Type.Integer({
     minimum: 0,
     maximum: 65535,
