@@ -19,6 +19,8 @@ export interface Service {
   readonly opened: (() => Promise<void>)[];
   /** Tells a start that is under way to go no further, and all else that the process ends. */
   readonly stopping: AbortController;
+  /** Ends the process as a signal does. */
+  end(): void;
   /** Ends the process with code 1, and says why, when it cannot go on. */
   fail(error: Error): void;
 }
@@ -39,12 +41,13 @@ export async function live(
   ending: Ending,
 ): Promise<void> {
   const { LOG_LEVEL: level, NODE_ENV, WEB_CONCURRENCY } = settings;
-  let end: (error: Error) => void = () => {};
+  let end: (failure?: Error) => void = () => {};
   const service: Service = {
     logger: createLogger({ level, readable: NODE_ENV !== 'production', isShared: WEB_CONCURRENCY > 1 }),
     lifecycle: { phase: 'starting' },
     opened: [],
     stopping: new AbortController(),
+    end: () => end(),
     fail: (error) => end(error),
   };
   const started = start(service);
@@ -65,14 +68,14 @@ async function tellOnStderr(explanation: string): Promise<void> {
 
 /**
  * On SIGTERM and its like: readiness off → serve on for the delay → close → exit 0. On an uncaught error: log → close
- * → exit 1. Exits 1 as well when closing fails or takes too long, and at once on a second signal. Gives what ends the
- * process for an error that was caught.
+ * → exit 1. Exits 1 as well when closing fails or takes too long, and at once on a second signal. Gives what ends
+ * the process without a signal: as one does, or with code 1 for an error.
  */
 function stopOnSignals(
   service: Service,
   started: Promise<void>,
   { closeAfterMs, boundMs, explain = tellOnStderr }: Ending,
-): (error: Error) => void {
+): (failure?: Error) => void {
   const { logger, lifecycle, stopping } = service;
   let failure: Error | undefined;
   let firstAt: number | undefined;
@@ -91,13 +94,15 @@ function stopOnSignals(
     await flushLog(logger);
     if (failure) process.exit(1);
   });
+  const begin = (facts: object) => {
+    firstAt = performance.now();
+    logger.info({ ...facts, delay_ms: closeAfterMs }, 'readiness is off; closing after the delay');
+    void grace.close();
+  };
   for (const signal of signals) {
     process.on(signal, () => {
-      if (firstAt === undefined) {
-        firstAt = performance.now();
-        logger.info({ signal, delay_ms: closeAfterMs }, 'readiness is off; closing after the delay');
-        void grace.close();
-      } else if (performance.now() - firstAt > sameSignalMs) {
+      if (firstAt === undefined) begin({ signal });
+      else if (performance.now() - firstAt > sameSignalMs) {
         logger.error({ signal }, 'second signal: exiting at once');
         process.exit(1);
       }
@@ -105,10 +110,9 @@ function stopOnSignals(
   }
   return (error) => {
     if (firstAt !== undefined) return;
-    firstAt = performance.now();
     failure = error;
-    void explain(explainStartFailure(error));
-    void grace.close();
+    if (error) void explain(explainStartFailure(error));
+    begin({});
   };
 }
 

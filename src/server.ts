@@ -34,15 +34,21 @@ async function main(): Promise<void> {
   };
   if (settings.WEB_CONCURRENCY === 1) return live(settings, (service) => start(settings, service), ending);
 
-  const { isPrimary } = await import('node:cluster').then(({ default: cluster }) => cluster);
-  if (isPrimary) {
+  const { default: cluster } = await import('node:cluster');
+  if (cluster.isPrimary) {
     const { runPrimary } = await import('./cluster/primary.ts');
     return runPrimary(settings);
   }
   const { Member } = await import('./cluster/member.ts');
-  const member = new Member();
-  const explain = (explanation: string) => member.fail(explanation);
-  return live(settings, (service) => start(settings, service, member), { ...ending, explain });
+  let member: Member | undefined;
+  const startMember = (service: Service) => {
+    member = new Member(() => service.end());
+    return start(settings, service, member);
+  };
+  return live(settings, startMember, {
+    ...ending,
+    explain: async (explanation) => member?.fail(explanation),
+  });
 }
 
 /**

@@ -49,7 +49,7 @@ interface WorkerEnd {
 const fresh: Attempt = { quickEnds: 0, failedStarts: 0 };
 
 interface CrewEvents {
-  message: [id: number, message: FromWorker];
+  metrics: [id: number, answer: FromWorker & { type: 'metrics' }];
   /** A worker listens, or has ended. */
   change: [];
   ended: [id: number];
@@ -68,7 +68,7 @@ export class Crew extends EventEmitter<CrewEvents> {
   constructor(options: CrewOptions) {
     super();
     this.#options = options;
-    // Each worker accepts for itself, so that one which drains can take in all that waits: see 014-workers.md
+    // Each worker accepts for itself, so that one which drains can take in all that waits: see 015-workers.md
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     process.on('exit', () => {
       for (const { worker } of this.#places) worker.process.kill('SIGKILL');
@@ -99,13 +99,17 @@ export class Crew extends EventEmitter<CrewEvents> {
   /** Lets the workers serve, those to come as well. */
   admit(): void {
     this.#isAdmitted = true;
-    this.tell({ type: 'serve' });
+    this.#tell({ type: 'serve' });
   }
 
-  /** Tells the workers that listen; gives their ids. */
-  tell(message: FromPrimary): number[] {
+  /** Asks the workers that listen for their metrics; gives their ids. */
+  scrape(scrape: number): number[] {
+    return this.#tell({ type: 'scrape', scrape });
+  }
+
+  #tell(message: FromPrimary): number[] {
     const told = [...this.#places].filter(({ worker, isListening }) => isListening && worker.isConnected());
-    for (const { worker } of told) worker.send(message);
+    for (const { worker } of told) send(worker, message);
     return told.map(({ worker }) => worker.id);
   }
 
@@ -114,7 +118,8 @@ export class Crew extends EventEmitter<CrewEvents> {
     if (this.#isClosing) return;
     this.#isClosing = true;
     for (const pause of this.#pauses) clearTimeout(pause);
-    for (const { worker } of this.#places) worker.process.kill('SIGTERM');
+    // Not by a signal: after a Ctrl-C they have one already, and might take this one for the second
+    for (const { worker } of this.#places) send(worker, { type: 'drain' });
   }
 
   /**
@@ -148,7 +153,7 @@ export class Crew extends EventEmitter<CrewEvents> {
     });
     worker.process.once('disconnect', onEnd);
     worker.on('error', (err) => {
-      // Else it was a message to one that was about to end
+      // Else it is one of Node's own messages, to one that is about to end
       if (worker.process.pid === undefined) this.#hasEnded(place, { err });
     });
     return place;
@@ -158,16 +163,16 @@ export class Crew extends EventEmitter<CrewEvents> {
     if (message.type === 'failed') place.explanation = message.explanation;
     if (message.type === 'listening') {
       place.isListening = true;
-      if (this.#isAdmitted) place.worker.send({ type: 'serve' } satisfies FromPrimary);
+      if (this.#isAdmitted) send(place.worker, { type: 'serve' });
       this.emit('change');
     }
-    this.emit('message', place.worker.id, message);
+    if (message.type === 'metrics') this.emit('metrics', place.worker.id, message);
   }
 
   #hasEnded(place: Place, end: WorkerEnd): void {
     this.#places.delete(place);
     const facts = { worker_pid: place.worker.process.pid, ...end };
-    // One that had not come as far as to hear of signals is ended by them
+    // One that had not come as far as to handle signals is ended by them
     if (this.#isClosing && place.isListening && end.code !== 0)
       this.#badEnds.push(`${facts.worker_pid} with ${end.signal ?? end.code}`);
     if (this.#isComplete && !this.#isClosing) this.#replace(place, facts);
@@ -193,6 +198,11 @@ export class Crew extends EventEmitter<CrewEvents> {
     }, pauseMs);
     this.#pauses.add(pause);
   }
+}
+
+/** One that ends right now need not be told. */
+function send(worker: Worker, message: FromPrimary): void {
+  if (worker.isConnected()) worker.send(message, undefined, undefined, () => {});
 }
 
 function explanationOf({ explanation, worker }: Place): string {

@@ -1,15 +1,18 @@
 import { once } from 'node:events';
-import { type FromPrimary, type FromWorker, isMessage, type Snapshot } from './messages.ts';
+import type { Snapshot } from '../observability/summed-metrics.ts';
+import { type FromPrimary, type FromWorker, isMessage } from './messages.ts';
 
 /** A worker's side of the crew: what it tells the primary, and is told. */
 export class Member {
   readonly #admitted = new AbortController();
   #snapshot: (() => Promise<Snapshot>) | undefined;
 
-  constructor() {
+  /** @param drain ends this worker as a signal would */
+  constructor(drain: () => void) {
     process.on('message', (message) => {
       if (!isMessage<FromPrimary>(message)) return;
       if (message.type === 'serve') this.#admitted.abort();
+      else if (message.type === 'drain') drain();
       else void this.#tellMetrics(message.scrape);
     });
   }

@@ -1,7 +1,4 @@
-import type { Registry } from 'prom-client';
-
-/** The metrics of one process at one time. */
-export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+import type { Snapshot } from '../observability/summed-metrics.ts';
 
 /** What a worker tells the primary. */
 export type FromWorker =
@@ -10,8 +7,12 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly explanation: string }
   | { readonly type: 'metrics'; readonly scrape: number; readonly metrics: Snapshot };
 
-/** What the primary tells a worker: that the database is prepared, and that it wants the metrics. */
-export type FromPrimary = { readonly type: 'serve' } | { readonly type: 'scrape'; readonly scrape: number };
+/** What the primary tells a worker. */
+export type FromPrimary =
+  /** The database is prepared. */
+  | { readonly type: 'serve' }
+  | { readonly type: 'scrape'; readonly scrape: number }
+  | { readonly type: 'drain' };
 
 /** Node's own messages between the two never get here, and what does is ours. */
 export function isMessage<Message extends FromWorker | FromPrimary>(message: unknown): message is Message {

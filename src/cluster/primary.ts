@@ -3,10 +3,10 @@ import type { Settings } from '../config/schema.ts';
 import { developmentDefaults, welcome } from '../development.ts';
 import { closeBoundMs, live, type Service } from '../lifetime.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { SummedMetrics } from '../observability/summed-metrics.ts';
 import { ListenError } from '../start-failure.ts';
 import { prepareStorage } from '../storage/prepare-database.ts';
 import { Crew } from './crew.ts';
-import { CrewMetrics } from './metrics.ts';
 
 // Milliseconds beyond what each worker may take
 const marginMs = 2000;
@@ -51,7 +51,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
 
 function openMetrics(config: Config, crew: Crew, { logger }: Service): Promise<() => Promise<void>> {
   const address = { host: config.HOST, port: config.METRICS_PORT };
-  return serveMetrics(new CrewMetrics(crew), address, logger).catch((error: unknown) => {
+  return serveMetrics(new SummedMetrics(crew), address, logger).catch((error: unknown) => {
     throw new ListenError(config, 'METRICS_PORT', error);
   });
 }

@@ -1,61 +1,16 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t, { type Test } from 'tap';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-import {
-  emptyFolder,
-  freePort,
-  type Gatehouse,
-  post,
-  production,
-  ready,
-  run,
-} from '../support/gatehouse-process.ts';
+import t from 'tap';
+import { linesOf, listening, startCrew, until } from '../support/crew.ts';
+import { freePort, post } from '../support/gatehouse-process.ts';
 import { newPerson } from '../support/people.ts';
-
-interface Crew {
-  gatehouse: Gatehouse;
-  origin: string;
-  port: number;
-  database: TestDatabase;
-  env: Record<string, string>;
-}
-
-async function startCrew(
-  t: Test,
-  more: Record<string, string> = {},
-  { empty = false, cwd = emptyFolder(t) } = {},
-): Promise<Crew> {
-  const database = await createDatabase(t, { empty });
-  const port = await freePort();
-  const env = production(database.url, port, { WEB_CONCURRENCY: '2', ...more });
-  const gatehouse = run(t, 'server.js', { env, cwd });
-  const origin = await ready(gatehouse, port);
-  await until(() => listening(gatehouse).length === Number(env['WEB_CONCURRENCY']));
-  return { gatehouse, port, database, env, origin };
-}
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await sleep(20);
-}
-
-const linesOf = (gatehouse: Gatehouse, start: string) =>
-  gatehouse.logLines().filter(({ msg }) => String(msg).startsWith(start));
-
-/** The ids of the processes that have listened, in that order. */
-const listening = (gatehouse: Gatehouse) => [
-  ...new Set(linesOf(gatehouse, 'Server listening').map(({ pid }) => Number(pid))),
-];
 
 function isAlive(pid: number): boolean {
   try {
-    // A process that has ended keeps its id until its parent has looked
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return process.kill(pid, 0);
   } catch {
     return false;
   }
@@ -239,6 +194,19 @@ t.test('connections that no worker got round to accept are served before the end
   t.strictSame(await gatehouse.ended, { code: 0, signal: null });
 });
 
+t.test('a Ctrl-C, which the terminal sends to all of them, drains', async (t) => {
+  const { gatehouse, origin } = await startCrew(t, { SHUTDOWN_DELAY_MS: '2000' });
+  const primary = gatehouse.child.pid ?? 0;
+  // A primary that gets round to it late must not be taken for a second Ctrl-C
+  process.kill(primary, 'SIGSTOP');
+  for (const pid of [primary, ...listening(gatehouse)]) process.kill(pid, 'SIGINT');
+  await sleep(900);
+  process.kill(primary, 'SIGCONT');
+  t.equal((await ask(origin, '/livez')).status, 200);
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+  t.equal(linesOf(gatehouse, 'closed').length, 3);
+});
+
 t.test('a second signal ends all of them at once', async (t) => {
   const { gatehouse } = await startCrew(t, { SHUTDOWN_DELAY_MS: '60000' });
   const workers = listening(gatehouse);
@@ -256,101 +224,4 @@ t.test('workers do not outlive a primary that is killed', async (t) => {
   gatehouse.child.kill('SIGKILL');
   t.strictSame(await gatehouse.ended, { code: null, signal: 'SIGKILL' });
   await until(() => !workers.some(isAlive));
-});
-
-t.test('what keeps workers from starting is said once, and the exit code is 1', async (t) => {
-  const { url } = await createDatabase(t);
-  const taken = createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  t.teardown(() => taken.close());
-  const { port } = taken.address() as { port: number };
-  const wrong = new URL(url);
-  wrong.password = 'not-the-password-at-all';
-  const crew = { WEB_CONCURRENCY: '3' };
-  const cases: [string, Record<string, string>, RegExp][] = [
-    ['a port that is taken', production(url, port, crew), new RegExp(`: port ${port} is taken\\.`)],
-    [
-      'a file that is not there',
-      production(url, await freePort(), { ...crew, PASSWORD_BLOCKLIST_FILE: 'there-is-none.txt' }),
-      /^PASSWORD_BLOCKLIST_FILE: there-is-none\.txt cannot be read/,
-    ],
-    [
-      'a setting',
-      production(url, 0, { ...crew, BCRYPT_COST: '4' }),
-      /\n {2}- BCRYPT_COST must be at least 10/,
-    ],
-    [
-      'a metrics port that is taken',
-      production(url, await freePort(), { ...crew, METRICS_PORT: String(port) }),
-      new RegExp(`: port ${port} is taken\\.`),
-    ],
-    [
-      'a wrong password',
-      production(wrong.href, await freePort(), crew),
-      /^The database cannot be reached: password/,
-    ],
-  ];
-  for (const [name, env, message] of cases) {
-    await t.test(name, async (t) => {
-      const gatehouse = run(t, 'server.js', { env });
-      t.strictSame(await gatehouse.ended, { code: 1, signal: null });
-      t.match(gatehouse.stderr(), message);
-      t.equal(gatehouse.stderr().match(new RegExp(message.source.replace('^', ''), 'g'))?.length, 1);
-      t.ok(gatehouse.stderr().split('\n').length <= 3, 'and nothing else');
-    });
-  }
-});
-
-t.test(
-  'workers that cannot be replaced any more end the whole, after a few attempts with pauses',
-  async (t) => {
-    const folder = emptyFolder(t);
-    const file = join(folder, 'refused.txt');
-    writeFileSync(file, 'correct horse battery staple\n');
-    const { gatehouse } = await startCrew(t, { PASSWORD_BLOCKLIST_FILE: file });
-    rmSync(file);
-    // A folder cannot be read either
-    mkdirSync(file);
-    const [victim = 0] = listening(gatehouse);
-    process.kill(victim, 'SIGKILL');
-    t.strictSame(await gatehouse.ended, { code: 1, signal: null });
-    t.match(gatehouse.stderr(), /^PASSWORD_BLOCKLIST_FILE: \S+ cannot be read[^\n]*\n$/, 'said once');
-    const pauses = linesOf(gatehouse, 'a worker ended').map(({ pause_ms }) => Number(pause_ms));
-    t.equal(pauses.length, 5);
-    t.strictSame(
-      pauses,
-      [...pauses].sort((a, b) => a - b),
-    );
-    t.equal(linesOf(gatehouse, 'workers cannot start any more').length, 1);
-  },
-);
-
-t.test('one process is no crew: nothing of it is loaded', async (t) => {
-  for (const given of [{}, { WEB_CONCURRENCY: '1' }]) {
-    const { url } = await createDatabase(t);
-    const port = await freePort();
-    const folder = emptyFolder(t);
-    const list = join(folder, 'loaded.txt');
-    const hooks = join(folder, 'hooks.mjs');
-    writeFileSync(
-      hooks,
-      `import { appendFileSync } from 'node:fs';
-       export async function load(url, context, next) {
-         appendFileSync(${JSON.stringify(list)}, url + '\\n');
-         return next(url, context);
-       }`,
-    );
-    const register = `import { register } from 'node:module'; register(${JSON.stringify(`file://${hooks}`)});`;
-    const gatehouse = run(t, 'server.js', {
-      env: production(url, port, given),
-      nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(register)}`],
-    });
-    await ready(gatehouse, port);
-    t.strictSame(listening(gatehouse), [gatehouse.child.pid]);
-    gatehouse.child.kill('SIGTERM');
-    t.strictSame(await gatehouse.ended, { code: 0, signal: null });
-    const loaded = readFileSync(list, 'utf8');
-    t.match(loaded, 'dist/lifetime.js', 'the hook sees our modules');
-    t.notMatch(loaded, /dist\/cluster|node:cluster/);
-  }
 });

@@ -1,7 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
-import type { Crew } from './crew.ts';
-import type { Snapshot } from './messages.ts';
+
+/** The metrics of one process at one time. */
+export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** Those whose metrics are added up, by their ids. */
+export interface Workers {
+  readonly listening: number;
+  /** Asks for the metrics; gives whom it has asked. */
+  scrape(scrape: number): number[];
+  on(event: 'metrics', listener: (id: number, answer: { scrape: number; metrics: Snapshot }) => void): void;
+  on(event: 'ended', listener: (id: number) => void): void;
+}
 
 // Milliseconds; of a worker that does not answer in time, what it said last is told
 const answerBoundMs = 1000;
@@ -11,20 +21,18 @@ const counting = new Set(['counter', 'histogram']);
  * The metrics of all workers, added up. What workers that have ended had counted stays in the sums: if a counter fell,
  * Prometheus would take all of it for counted anew.
  */
-export class CrewMetrics {
-  readonly #crew: Crew;
+export class SummedMetrics {
+  readonly #workers: Workers;
   readonly #own = new Registry();
   readonly #latest = new Map<number, { scrape: number; metrics: Snapshot }>();
   #ended: Snapshot = [];
   #scrape = 0;
 
-  constructor(crew: Crew) {
-    this.#crew = crew;
-    crewMetrics(this.#own, crew);
-    crew.on('message', (id, message) => {
-      if (message.type === 'metrics') this.#latest.set(id, message);
-    });
-    crew.on('ended', (id) => this.#forget(id));
+  constructor(workers: Workers) {
+    this.#workers = workers;
+    workerMetrics(this.#own, workers);
+    workers.on('metrics', (id, answer) => this.#latest.set(id, answer));
+    workers.on('ended', (id) => this.#forget(id));
   }
 
   /** What a scrape is answered. */
@@ -39,7 +47,7 @@ export class CrewMetrics {
   async #refresh(): Promise<void> {
     this.#scrape += 1;
     const scrape = this.#scrape;
-    const asked = this.#crew.tell({ type: 'scrape', scrape });
+    const asked = this.#workers.scrape(scrape);
     const isAnswered = (id: number) => (this.#latest.get(id)?.scrape ?? 0) >= scrape;
     const end = performance.now() + answerBoundMs;
     while (!asked.every(isAnswered) && performance.now() < end) await sleep(5);
@@ -56,14 +64,14 @@ export class CrewMetrics {
   }
 }
 
-function crewMetrics(registry: Registry, crew: Crew): void {
+function workerMetrics(registry: Registry, workers: Workers): void {
   const registers = [registry];
   const listening: Gauge = new Gauge({
     name: 'gatehouse_workers',
     help: 'Workers that listen',
     registers,
     collect: () => {
-      listening.set(crew.listening);
+      listening.set(workers.listening);
     },
   });
   const ended = new Counter({
@@ -71,5 +79,5 @@ function crewMetrics(registry: Registry, crew: Crew): void {
     help: 'Workers that have ended, each of them replaced by another unless the service closes',
     registers,
   });
-  crew.on('ended', () => ended.inc());
+  workers.on('ended', () => ended.inc());
 }
