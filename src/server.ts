@@ -68,7 +68,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
   for (const note of notes) logger.info(note);
-  const config = withinOpenFiles(completeConfig(settings, found), logger);
+  const config = completeConfig(settings, found);
 
   events.listen(securityLog(logger));
   const metrics = await openMetrics(config, service);
@@ -84,7 +84,7 @@ async function start(settings: Settings, service: Service): Promise<void> {
   metrics?.watch({ hasher });
   opened.push(() => hasher.close());
   stopping.signal.throwIfAborted();
-  const app = await buildApp(config, {
+  const app = await buildApp(withinOpenFiles(config, hasher.threads, logger), {
     logger,
     hasher,
     lifecycle,
@@ -134,7 +134,8 @@ function stopOnSignals(service: Service, started: Promise<void>, delayMs: number
   const grace = closeWithGrace({ delay: bound, logger, skip: [...signals] }, async ({ err }) => {
     if (err) logger.fatal({ err }, 'closing after an error that nothing caught');
     const serving = lifecycle.phase === 'serving';
-    lifecycle.phase = 'draining';
+    // What has not started goes on refusing requests
+    if (serving) lifecycle.phase = 'draining';
     stopping.abort();
     if (serving && !err) await sleep(delayMs);
     // A start that is under way ends by itself, and what it opens until then is closed too

@@ -85,10 +85,15 @@ export function completeConfig(
   return Object.freeze({
     ...settings,
     ...found,
-    HOST: settings.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    HOST: hostOf(settings) ?? (production ? '0.0.0.0' : '127.0.0.1'),
     DOCS: settings.DOCS ?? !production,
     SHUTDOWN_DELAY_MS: shutdownDelayMs(settings),
   });
+}
+
+/** Fastify listens on each address of localhost with a server of its own, of which only the first would be looked after. */
+function hostOf({ HOST }: Settings): string | undefined {
+  return HOST === 'localhost' ? '127.0.0.1' : HOST;
 }
 
 /** How long to serve on after a signal; known before anything is started, so that a signal may come at any time. */

@@ -25,18 +25,23 @@ interface Connection {
   readonly behind: (() => void)[];
   /** Set when an answer has said that it is the last. */
   isEnding?: boolean;
+  /** Milliseconds of performance.now(). */
+  readonly openedAt: number;
 }
 
 // RFC 9112 §9.3.2: who pipelines has to expect that the connection ends, and proxies and browsers do not pipeline
 const pipelinedMax = 32;
 const sweepMs = 500;
+// Of a client that has just connected, when the service closes: its request may be on its way
+const silenceMs = 1000;
+// What a client has sent at once may be answered for so long, once the service closes
+const queueMs = 2000;
 
-export interface ConnectionLimits {
-  CONNECTIONS_MAX: number;
-  /** Milliseconds that a client may take to read an answer. */
-  answerTimeout?: number;
-  /** Milliseconds that requests may go on arriving, and answers may go on being read, once the service closes. */
-  closeTimeout?: number;
+export interface ConnectionLimits extends Pick<Config, 'CONNECTIONS_MAX'> {
+  /** How long a client may take to read an answer. */
+  answerTimeoutMs?: number;
+  /** How long requests may go on arriving, and answers may go on being read, once the service closes. */
+  closeTimeoutMs?: number;
 }
 
 /**
@@ -48,8 +53,8 @@ export interface ConnectionLimits {
  *
  * An answer that is not read in time ends its connection.
  *
- * Beyond CONNECTIONS_MAX connections, each new one takes the place of another: of the one that is slowest with its
- * first request, else of the one that has been kept alive the longest without a request, else of the one that is slowest to
+ * Beyond CONNECTIONS_MAX connections, each new one takes the place of another: of the one that is slowest with a
+ * request, else of the one that has been kept alive the longest without a request, else of the one that is slowest to
  * read. So nobody who holds connections open keeps others out, the orchestrator's probes among them.
  */
 class Connections {
@@ -64,8 +69,8 @@ class Connections {
   #evicted = 0;
   #closingSince: number | undefined;
 
-  constructor({ CONNECTIONS_MAX, answerTimeout = 30_000, closeTimeout = 5000 }: ConnectionLimits) {
-    this.#limits = { CONNECTIONS_MAX, answerTimeout, closeTimeout };
+  constructor({ CONNECTIONS_MAX, answerTimeoutMs = 30_000, closeTimeoutMs = 5000 }: ConnectionLimits) {
+    this.#limits = { CONNECTIONS_MAX, answerTimeoutMs, closeTimeoutMs };
   }
 
   /** How many are open now, may be open, and were ended or refused because of that limit. */
@@ -89,7 +94,7 @@ class Connections {
         return;
       }
     }
-    const connection: Connection = { socket, behind: [] };
+    const connection: Connection = { socket, behind: [], openedAt: performance.now() };
     this.#open.set(socket, connection);
     this.#arriving.add(connection);
     socket.once('close', () => this.#leaveSets(connection));
@@ -107,31 +112,55 @@ class Connections {
     else if (connection.behind.push(begin) > pipelinedMax) connection.socket.destroy();
   }
 
-  /** Makes the answer to this request the last of its connection; false when requests wait behind it. */
+  /**
+   * Makes the answer to this request the last of its connection; false when requests wait behind it. Those are not
+   * processed when the service has been closing for a while (RFC 9112 §9.6).
+   */
   endWith({ socket }: IncomingMessage): boolean {
     const connection = this.#open.get(socket);
     if (connection === undefined) return true;
+    if (performance.now() - (this.#closingSince ?? Number.POSITIVE_INFINITY) > queueMs)
+      connection.behind.length = 0;
     connection.isEnding = connection.behind.length === 0;
     return connection.isEnding;
   }
 
+  /** Ends a connection once the request that has it is answered; false when none has. */
+  endAfterAnswer(socket: Socket): boolean {
+    const connection = this.#open.get(socket);
+    if (!connection?.exchange?.request.complete) return false;
+    connection.behind.length = 0;
+    connection.isEnding = true;
+    return true;
+  }
+
   close(): void {
     this.#closingSince = performance.now();
-    for (const { socket } of this.#arriving) if (socket.bytesRead === 0) socket.destroy();
+    this.#endSilent();
   }
 
   /** Ends the connections whose time is over. */
   sweep(): void {
     const now = performance.now();
-    const { answerTimeout, closeTimeout } = this.#limits;
-    const overdue = this.#closingSince !== undefined && now - this.#closingSince > closeTimeout;
+    const { answerTimeoutMs, closeTimeoutMs } = this.#limits;
+    const isClosing = this.#closingSince !== undefined;
+    const overdue = now - (this.#closingSince ?? now) > closeTimeoutMs;
+    if (isClosing) this.#endSilent();
     for (const { socket, exchange } of [...this.#arriving, ...this.#working, ...this.#keptAlive]) {
       const isAnswering = exchange?.response.headersSent === true;
       if (isAnswering) exchange.answeringSince ??= now;
-      const isLate = isAnswering && now - (exchange.answeringSince ?? now) > answerTimeout;
+      const answeringMs = now - (exchange?.answeringSince ?? now);
+      // From the sweep before on
+      const isUnread = answeringMs > (overdue ? 0 : answerTimeoutMs);
       // With a reset, so that the system does not go on keeping what is not read
-      if (isLate || (overdue && (isAnswering || !exchange?.request.complete))) this.#reset(socket);
+      if (isUnread || (overdue && !isAnswering && !exchange?.request.complete)) this.#reset(socket);
     }
+  }
+
+  #endSilent(): void {
+    const now = performance.now();
+    for (const { socket, openedAt } of this.#arriving)
+      if (socket.bytesRead === 0 && now - openedAt > silenceMs) socket.destroy();
   }
 
   #begin(connection: Connection, exchange: Exchange, start: () => void): void {
@@ -141,6 +170,7 @@ class Connections {
     exchange.response.once('close', () => {
       connection.exchange = undefined;
       if (connection.socket.destroyed) return;
+      if (connection.isEnding) return void connection.socket.end();
       this.#leaveSets(connection);
       this.#keptAlive.add(connection);
       connection.behind.shift()?.();
@@ -182,12 +212,13 @@ function first<T>(set: Set<T>): T | undefined {
   return member;
 }
 
-export default fp<Pick<Config, 'CONNECTIONS_MAX'> & ConnectionLimits>(
+export default fp<ConnectionLimits>(
   async (app, limits) => {
     const connections = new Connections(limits);
     app.decorate('connections', connections);
     app.server.on('connection', (socket) => connections.admit(socket));
     // Before Fastify makes anything of a request: one that has to wait, or is dropped, costs next to nothing
+    // Events are not typed as far as that
     const listeners = app.server.listeners('request') as RequestListener[];
     app.server.removeAllListeners('request');
     app.server.on('request', (request, response) => {

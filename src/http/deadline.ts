@@ -12,8 +12,8 @@ declare module 'fastify' {
 
 /**
  * Answers every request within REQUEST_DEADLINE_MS of its arrival in full, with 503 DATABASE_UNAVAILABLE when the handler
- * has no answer by then: all else that a handler waits for is bounded more tightly. What the handler does later is
- * dropped. Fastify's own handlerTimeout ends when the body has been read, as Node then emits 'close' on the request.
+ * has no answer by then. Each thing that a handler waits for has a bound of its own (a connection, a statement, a hash
+ * thread), and this bounds them all together. What the handler does later is dropped. Fastify's own handlerTimeout ends when the body has been read, as Node then emits 'close' on the request.
  */
 export default fp<Pick<Config, 'REQUEST_DEADLINE_MS'>>(
   async (app, { REQUEST_DEADLINE_MS: milliseconds }) => {

@@ -27,8 +27,9 @@ export function unparsedRefuser(): (this: FastifyInstance, error: ClientError, s
     if (!answerOf(socket)?.req.complete) refuseUnparsed(app, 'ERR_HTTP_REQUEST_TIMEOUT', socket);
   });
   return function (this: FastifyInstance, { code = '' }, socket) {
-    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseLate({ app: this, socket });
-    else refuseUnparsed(this, code, socket);
+    if (code !== 'ERR_HTTP_REQUEST_TIMEOUT') refuseUnparsed(this, code, socket);
+    // What is late was sent behind a request that is being served. Node tells it once
+    else if (!this.connections.endAfterAnswer(socket)) refuseLate({ app: this, socket });
   };
 }
 
@@ -119,5 +120,8 @@ export default fp(
       refuse(app, socket, new ApiError('METHOD_NOT_ALLOWED', { allow: [] }));
     });
   },
-  { name: 'raw-errors', dependencies: ['error-handler', 'request-log', 'security-headers'] },
+  {
+    name: 'raw-errors',
+    dependencies: ['connections', 'error-handler', 'request-log', 'security-headers'],
+  },
 );

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientConfig, CustomTypesConfig, PoolConfig } from 'pg';
 import pg from 'pg';
 
@@ -17,6 +18,8 @@ export const timeouts = {
   connect: 1000,
   /** Of a process that starts: many may start at once, and nobody waits for an answer yet. */
   connectAtStart: 5000,
+  /** Of saying goodbye to a server that may be beyond hearing it. */
+  end: 500,
   idleInTransaction: 10_000,
 } as const;
 
@@ -59,4 +62,10 @@ export function poolOptions(settings: PoolSettings): PoolConfig {
     // Connections follow a moved primary or a changed DNS name within this time
     maxLifetimeSeconds: 1800,
   };
+}
+
+/** Ends a connection, also to a server that is beyond answering, which would keep the process from its end. */
+export async function hangUp(client: pg.Client): Promise<void> {
+  await Promise.race([client.end(), sleep(timeouts.end, undefined, { ref: false })]);
+  client.connection.stream.destroy();
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { StartError } from '../errors.ts';
-import { connectionOptions, timeouts } from './connection.ts';
+import { connectionOptions, hangUp, timeouts } from './connection.ts';
 import { errorCode } from './database-error.ts';
 
 /** The database does not exist, and it could not be created. */
@@ -58,6 +58,6 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
     await client.connect();
     return await work(client);
   } finally {
-    await client.end();
+    await hangUp(client);
   }
 }

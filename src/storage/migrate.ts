@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { StartError } from '../errors.ts';
-import { connectionOptions, timeouts } from './connection.ts';
+import { connectionOptions, hangUp, timeouts } from './connection.ts';
 import { errorCode, isUnavailable } from './database-error.ts';
 
 const migrationsDirectory = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -82,16 +82,18 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
     await client.connect();
     // First, as a role that may only use the tables cannot even ask the runner
     if (await isUpToDate(client)) return [];
-    const { rows } = await client.query<{ schema: string | null }>('SELECT current_schema() AS schema');
+    const { rows } = await client.query<{ schema: string | null }>(
+      bounded('SELECT current_schema() AS schema'),
+    );
     // The runner makes its table outside of its transaction. Inside of this one, a refused migration leaves nothing
     // behind; the runner's own BEGIN then does nothing, and its COMMIT or ROLLBACK ends both.
-    await client.query('BEGIN');
+    await client.query(bounded('BEGIN'));
     // All in the transaction, so that a pooler which lends a connection for no longer does no harm. A lock may not take
     // minutes: a waiting ALTER TABLE holds up everyone behind it, so it gives way before their statements time out, and
     // tries again.
-    await client.query(`SET LOCAL lock_timeout = ${timeouts.lock}`);
-    await client.query('SET LOCAL statement_timeout = 0');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+    await client.query(bounded(`SET LOCAL lock_timeout = ${timeouts.lock}`));
+    await client.query(bounded('SET LOCAL statement_timeout = 0'));
+    await client.query(bounded('SELECT pg_advisory_xact_lock($1)', [migrationLock]));
     const applied = await runner({
       dbClient: client,
       dir: migrationsDirectory,
@@ -108,14 +110,24 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
     for (const { name } of applied) log.info(`applied migration ${name}`);
     return applied.map(({ name }) => name);
   } finally {
-    await client.end();
+    await hangUp(client);
   }
 }
 
+// The driver knows it for each statement, its types do not
+interface BoundedQuery extends pg.QueryConfig {
+  query_timeout: number;
+}
+
+/** What takes no time, so that a server which has fallen silent is noticed. */
+function bounded(text: string, values: unknown[] = []): BoundedQuery {
+  return { text, values, query_timeout: timeouts.query };
+}
+
 async function isUpToDate(client: pg.Client): Promise<boolean> {
-  const table = await client.query('SELECT WHERE to_regclass($1) IS NOT NULL', [migrationsTable]);
+  const table = await client.query(bounded('SELECT WHERE to_regclass($1) IS NOT NULL', [migrationsTable]));
   if (table.rows.length === 0) return false;
-  const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${migrationsTable}`);
+  const { rows } = await client.query<{ name: string }>(bounded(`SELECT name FROM ${migrationsTable}`));
   const applied = new Set(rows.map(({ name }) => name));
   return knownMigrations().every((name) => applied.has(name));
 }

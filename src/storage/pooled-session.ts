@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { StartError } from '../errors.ts';
-import { connectionOptions, timeouts } from './connection.ts';
+import { connectionOptions, hangUp, timeouts } from './connection.ts';
 
 /** The role's sessions are not what the statements rely on, behind a pooler that refuses startup parameters. */
 export class PooledSessionError extends StartError {
@@ -35,6 +35,6 @@ export async function checkPooledSession(databaseUrl: string): Promise<void> {
       );
     }
   } finally {
-    await client.end();
+    await hangUp(client);
   }
 }

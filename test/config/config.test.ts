@@ -56,6 +56,11 @@ t.test('with nothing set', async (t) => {
   t.ok(Object.isFrozen(config));
   const inProduction = completeConfig(read(production), found);
   t.equal(inProduction.HOST, '0.0.0.0');
+  t.equal(
+    completeConfig(read({ HOST: 'localhost' }), found).HOST,
+    '127.0.0.1',
+    'one server, whatever localhost means',
+  );
   t.equal(inProduction.DOCS, false);
   t.equal(inProduction.SHUTDOWN_DELAY_MS, 5000);
   t.equal(shutdownDelayMs(read({ ...production, SHUTDOWN_DELAY_MS: '0' })), 0);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import t, { type Test } from 'tap';
 import connections, { type ConnectionLimits } from '../../src/http/connections.ts';
+import { unparsedRefuser } from '../../src/http/raw-errors.ts';
 import { startApp } from '../support/app.ts';
 import { newPerson } from '../support/people.ts';
 import { listen } from '../support/raw-client.ts';
@@ -85,7 +86,12 @@ t.test(
 
 /** A server with these limits and a large answer, and a way to connect to it. */
 async function serve(t: Test, limits: ConnectionLimits) {
-  const app = Fastify({ forceCloseConnections: 'idle' });
+  const app = Fastify({
+    forceCloseConnections: 'idle',
+    requestTimeout: 1000,
+    http: { headersTimeout: 1000, connectionsCheckingInterval: 100 },
+    clientErrorHandler: unparsedRefuser(),
+  });
   await app.register(connections, limits);
   app.get('/large', (_request, reply) => reply.send(Buffer.alloc(50_000_000)));
   app.get('/livez', async () => ({}));
@@ -118,7 +124,7 @@ t.test('a new connection takes the place of the one that has been waited for the
 });
 
 t.test('an answer that is not read in time ends its connection, and so makes room', async (t) => {
-  const { open } = await serve(t, { CONNECTIONS_MAX: 100, answerTimeout: 1000 });
+  const { open } = await serve(t, { CONNECTIONS_MAX: 100, answerTimeoutMs: 1000 });
   const reader = await open('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
   const other = await open('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
   other.socket.pause();
@@ -131,9 +137,32 @@ t.test('an answer that is not read in time ends its connection, and so makes roo
   t.ok(reader.text().length > 50_000_000);
 });
 
+t.test(
+  'what is late behind requests that are being served ends the connection after the answer',
+  async (t) => {
+    const { open } = await serve(t, { CONNECTIONS_MAX: 100 });
+    const slow = 'GET /slow HTTP/1.1\r\nHost: x\r\n\r\n';
+    const noLastByte = await open(slow.repeat(3) + halfABody);
+    const halfAHeader = await open(`${slow.repeat(3)}GET /livez HTTP/1.1\r\nA: `);
+    const dripping = setInterval(() => halfAHeader.socket.write('a'), 200);
+    t.teardown(() => clearInterval(dripping));
+    const whole = await open(slow.repeat(3) + livez);
+    await sleep(3200);
+    t.strictSame([noLastByte.ended(), halfAHeader.ended(), whole.ended()], [true, true, false]);
+    t.strictSame(
+      [noLastByte, halfAHeader].map(({ text }) => statuses(text())),
+      [[200], [200]],
+    );
+    await sleep(1800);
+    t.strictSame(statuses(whole.text()), [200, 200, 200, 200]);
+  },
+);
+
 t.test('who does not send or read holds up no shutdown', async (t) => {
-  const { app, open } = await serve(t, { CONNECTIONS_MAX: 100, closeTimeout: 500 });
+  const { app, open } = await serve(t, { CONNECTIONS_MAX: 100, closeTimeoutMs: 500 });
   const silent = await open('');
+  await sleep(1000);
+  const justOpened = await open('');
   await open('GET /livez HT');
   await open(`${livez}GET /livez HT`);
   await open(halfABody);
@@ -142,6 +171,7 @@ t.test('who does not send or read holds up no shutdown', async (t) => {
   const closing = app.close();
   await sleep(100);
   t.ok(silent.ended(), 'nothing was asked: at once');
+  t.notOk(justOpened.ended(), 'its request may be on its way');
   await closing;
   const ms = performance.now() - start;
   t.ok(ms > 400 && ms < 3000, `${Math.round(ms)} ms`);

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createDatabase } from '../support/database.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
@@ -71,6 +71,19 @@ t.test('one that hangs is waited for, too', async (t) => {
   });
   await untilLogged(gatehouse, 'waiting for the database: timeout');
   t.notMatch(gatehouse.stdout(), /u:p@/);
+});
+
+t.test('one that falls silent while the schema is looked at is waited for, and found again', async (t) => {
+  const { url } = await createDatabase(t);
+  const proxy = await startDatabaseProxy(t, url);
+  const port = await freePort();
+  const gatehouse = run(t, 'server.js', { env: production(proxy.url, port) });
+  // Before the answer can come through
+  while (!proxy.messages.some(({ sql }) => sql.includes('to_regclass'))) await immediate();
+  proxy.hang();
+  await untilLogged(gatehouse, 'waiting for the database: Query read timeout');
+  proxy.resume();
+  await ready(gatehouse, port, 10);
 });
 
 t.test('and a host whose name is not known yet', async (t) => {
