@@ -80,8 +80,7 @@ async function start(settings: Settings, service: Service, member?: Member): Pro
   metrics?.watch({ hasher });
   opened.push(() => hasher.close());
   stopping.signal.throwIfAborted();
-  const affordable = withinOpenFiles(config, hasher.threads, logger);
-  const app = await buildApp(affordable, {
+  const app = await buildApp(withinOpenFiles(config, hasher.threads, logger), {
     logger,
     hasher,
     lifecycle,

@@ -11,7 +11,7 @@ const timeouts = { requestTimeout: 5000, headersTimeout: 5000, connectionsChecki
 const keepAliveTimeout = 72_000;
 const closeBoundMs = 1000;
 // Some for each of a few Prometheus servers; whoever takes more takes them from nobody but these
-const maxConnections = 32;
+export const maxConnections = 32;
 
 export interface MetricsAddress {
   host: string;

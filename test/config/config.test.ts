@@ -10,6 +10,7 @@ import { problemsOf, read } from '../support/settings.ts';
 const defaults = {
   NODE_ENV: 'development',
   PORT: 8000,
+  METRICS_PORT: 9464,
   DB_PORT: 5432,
   DATABASE_PREPARED_STATEMENTS: true,
   DATABASE_POOL_SIZE: 10,
@@ -76,6 +77,7 @@ t.test('an empty value counts as unset, and unknown names are ignored', async (t
 t.test('bounds', async (t) => {
   const bounds: [name: keyof Settings, least: number, most: number][] = [
     ['PORT', 0, 65_535],
+    ['METRICS_PORT', 0, 65_535],
     ['DB_PORT', 1, 65_535],
     ['DATABASE_POOL_SIZE', 1, 500],
     ['ACCESS_TOKEN_TTL_SECONDS', 10, 86_400],
@@ -251,6 +253,12 @@ t.test('a hash that may wait longer than its request', async (t) => {
   t.strictSame(problemsOf({ HASH_MAX_WAIT_MS: '5000' }), [
     'HASH_MAX_WAIT_MS must be less than REQUEST_DEADLINE_MS',
   ]);
+});
+
+t.test('one port for two listeners', async (t) => {
+  t.strictSame(problemsOf({ PORT: '9464' }), ['METRICS_PORT must not be the same as PORT']);
+  t.strictSame(problemsOf({ PORT: '9464', METRICS_PORT: '0' }), []);
+  t.strictSame(problemsOf({ PORT: '0', METRICS_PORT: '0' }), [], 'any that is free, and none');
 });
 
 t.test('the database alone can be read where the rest is not needed', async (t) => {

@@ -11,9 +11,11 @@ t.test('the log line of a request', async (t) => {
   const { get, post, logLines } = gatehouse;
   const person = await registerAndLogIn(gatehouse);
 
-  /** The lines about one answer, at the level that production logs. */
+  /** The lines about one answer, at the level that production logs; security events have a test of their own. */
   const linesOf = ({ headers }: Answer) =>
-    logLines.filter(({ reqId, level }) => reqId === headers['x-request-id'] && Number(level) >= 30);
+    logLines
+      .filter(({ reqId, level }) => reqId === headers['x-request-id'] && Number(level) >= 30)
+      .filter((line) => !('event' in line));
 
   t.test('is one, with what happened and who asked', async (t) => {
     const lines = linesOf(await get(`/auth/user/${person.userId}?secret=1`, bearer(person.accessToken)));
@@ -58,6 +60,18 @@ t.test('the log line of a request', async (t) => {
     await post('/api/v1/register-user', newPerson({ name: forged, location: forged, email: forged }));
     await post('/api/v1/auth/login', { email: person.email, password: forged });
     await post('/api/v1/auth/refresh-token', { refresh_token: forged });
+    const unparsed = logLines.length;
+    await exchange(port, 'NONSENSE\r\n\r\n', 300);
+    t.match(logLines.slice(unparsed), [
+      {
+        msg: 'request',
+        reqId: String,
+        method: null,
+        route: null,
+        status: 400,
+        error_code: 'MALFORMED_REQUEST',
+      },
+    ]);
     await exchange(port, `GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: a${forged}\r\n\r\n`, 300);
     t.ok(logLines.length >= 5);
     // Each line was parsed as one JSON object on its way here

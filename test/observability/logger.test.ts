@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
 import { errorSerializer } from '../../src/observability/logger.ts';
@@ -89,6 +90,18 @@ t.test('lines are readable only where somebody looks at them', async (t) => {
     { skip: status === 0 ? false : 'needs script(1) of util-linux' },
     async (t) => {
       t.match(log(say, { terminal: true }), /INFO.*hello/);
+      const request = {
+        reqId: 'a',
+        method: 'GET',
+        route: '/api/v1/me',
+        status: 401,
+        ms: 1.5,
+        error_code: 'B',
+      };
+      const readable = log(`logger.info(${JSON.stringify(request)}, 'request')`, { terminal: true });
+      const [line, ...rest] = stripVTControlCharacters(readable).trim().split('\n');
+      t.match(line, /INFO: request GET \/api\/v1\/me 401 in 1\.5 ms \{"reqId":"a","error_code":"B"\}\s*$/);
+      t.strictSame(rest, [], 'on one line');
       t.equal(JSON.parse(log(say, { terminal: true, readable: false })).msg, 'hello', 'nor in production');
     },
   );

@@ -115,6 +115,13 @@ t.test('what keeps it from starting is said in one line', async (t) => {
   const cases: [string, Record<string, string>, RegExp][] = [
     ['a port that is taken', production(url, takenPort), new RegExp(`port ${takenPort} is taken\\.`)],
     [
+      'a metrics port that is taken',
+      production(url, await freePort(), { METRICS_PORT: String(takenPort) }),
+      new RegExp(
+        `cannot listen: port ${takenPort} is taken\\. Stop what uses it, or set METRICS_PORT to another`,
+      ),
+    ],
+    [
       'an address of another machine',
       production(url, await freePort(), { HOST: '192.0.2.1' }),
       /cannot listen: 192\.0\.2\.1 is no address of this machine/,

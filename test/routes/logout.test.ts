@@ -168,7 +168,11 @@ t.test('POST /api/v1/auth/logout', async (t) => {
     ];
     for (const { headers } of answers) {
       const lines = gatehouse.logLines.filter(({ reqId }) => reqId === headers['x-request-id']);
-      t.match(lines, [{ msg: 'request', status: 204, user_id: person.userId }]);
+      const { userId: user_id } = person;
+      t.match(lines, [
+        { event: 'session_expired', user_id },
+        { msg: 'request', status: 204, user_id },
+      ]);
     }
   });
 

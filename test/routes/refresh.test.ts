@@ -77,8 +77,8 @@ t.test('refreshing', async (t) => {
     t.equal(body['error_code'], 'REFRESH_TOKEN_REUSED');
     t.equal((await sessionsOf(person.userId)).length, 1, 'the other session lives');
     t.match(
-      logLines.filter(({ error_code }) => error_code === 'REFRESH_TOKEN_REUSED'),
-      [{ level: 40, err: /generation 1 was presented when 2 was current/ }],
+      logLines.filter(({ event }) => event === 'authn_token_reuse'),
+      [{ level: 40, user_id: person.userId, presented_generation: 1, current_generation: 2 }],
     );
 
     t.equal((await refresh(next.body['refresh_token'])).body['error_code'], 'SESSION_ENDED');
