@@ -26,6 +26,7 @@ import { prepareStorage } from './storage/prepare-database.ts';
 // Connections that the system may keep until they are accepted. In a flood Node's 511 run out, and a probe that then comes is
 // dropped and tries again after a second, which is too late for it
 const backlog = 4096;
+
 async function main(): Promise<void> {
   const settings = readSettings();
   const ending = {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -100,6 +101,8 @@ t.test('a worker that is killed under load is replaced, and the others go on', a
   t.equal(value(before, 'gatehouse_workers'), 2);
   t.equal(value(before, registered), 1);
   t.equal(value(before, 'gatehouse_phase{phase="serving"}'), 2);
+  const threads = 2 * Math.max(1, Math.floor(availableParallelism() / 2));
+  t.equal(value(before, 'gatehouse_password_hash_threads'), threads, 'cores are divided');
   t.equal(
     value(before, 'gatehouse_build_info{version="0.1.0",node_version="'.concat(process.versions.node, '"}')),
     1,
