@@ -174,6 +174,7 @@ function buildInfo(registers: Registry[]): void {
     help: 'Always 1',
     labelNames: ['version', 'node_version'],
     registers,
+    aggregator: 'first',
   });
   info.set({ version, node_version: process.versions.node }, 1);
 }
