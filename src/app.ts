@@ -23,6 +23,7 @@ import securityHeaders from './http/security-headers.ts';
 import { serverOptions } from './http/server-options.ts';
 import { kidsOf } from './keys/key.ts';
 import type { EventSink } from './observability/events.ts';
+import type { Tracing } from './observability/tracing.ts';
 import type { Vitals } from './observability/vitals.ts';
 import type { PasswordHasher } from './passwords/hasher.ts';
 import type { PasswordPolicy } from './passwords/policy.ts';
@@ -49,6 +50,8 @@ export interface AppDeps {
   lifecycle: Lifecycle;
   /** Takes what happens. */
   events: EventSink;
+  /** Only when spans are sent. */
+  tracing?: Tracing | undefined;
   /** Is given what may be read of the app at any time. */
   watch?: (vitals: Pick<Vitals, 'connections' | 'pool' | 'pruner'>) => void;
 }
@@ -60,6 +63,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     loggerInstance: deps.logger,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  if (deps.tracing) await app.register((await import('./http/tracing.ts')).default, deps.tracing);
   await app.register(connections, config);
   await app.register(errorHandler);
   await app.register(lastAnswer, deps);
@@ -78,7 +82,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(openapi, { documentation });
   if (config.DOCS) await app.register(docs);
 
-  await app.register(postgres, config);
+  await app.register(postgres, { ...config, trace: deps.tracing?.statement });
   const keys = tokenKeys(config);
   deps.events.emit({ type: 'keys', access: kidsOf(keys.access), refresh: kidsOf(keys.refresh) });
   const { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;

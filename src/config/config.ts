@@ -16,6 +16,7 @@ import {
   portProblems,
   productionProblems,
   proxyProblems,
+  telemetryProblems,
 } from './rules.ts';
 import { listOf, type Settings, settingsSchema } from './schema.ts';
 
@@ -36,6 +37,7 @@ const rules = [
   originProblems,
   proxyProblems,
   clientProblems,
+  telemetryProblems,
 ];
 
 /** Every missing or invalid setting at once, for a person to mend. */
@@ -99,6 +101,14 @@ function hostOf({ HOST }: Settings): string | undefined {
 /** How long to serve on after a signal; known before anything is started, so that a signal may come at any time. */
 export function shutdownDelayMs({ SHUTDOWN_DELAY_MS, NODE_ENV }: Settings): number {
   return SHUTDOWN_DELAY_MS ?? (NODE_ENV === 'production' ? 5000 : 0);
+}
+
+/**
+ * Puts the OTEL_ settings into the environment, where OpenTelemetry's SDK looks for them: it knows nothing of `.env`.
+ */
+export function publishTelemetrySettings(settings: Settings, environment = process.env): void {
+  for (const [name, value] of Object.entries(settings))
+    if (name.startsWith('OTEL_') && value !== undefined) environment[name] = String(value);
 }
 
 /**

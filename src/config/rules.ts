@@ -98,6 +98,17 @@ function isNetwork(range: string): boolean {
   );
 }
 
+/** Neither is quoted: the one may hold a password, and the other holds keys. */
+export function telemetryProblems(settings: Settings): string[] {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers } = settings;
+  const problems: string[] = [];
+  if (endpoint !== undefined && !URL.canParse(endpoint))
+    problems.push('OTEL_EXPORTER_OTLP_ENDPOINT is not a valid URL');
+  if (listOf(headers).some((header) => !/^[^=\s]+\s*=/.test(header)))
+    problems.push('OTEL_EXPORTER_OTLP_HEADERS is not name=value pairs, separated by commas');
+  return problems;
+}
+
 export const missingDatabase = 'DATABASE_URL (or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD) is missing';
 
 /** In production nothing is guessed. What was given, though wrongly, is not called missing as well. */

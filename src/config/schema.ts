@@ -25,6 +25,13 @@ export const settingsSchema = Type.Object({
     }),
   ),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, description: 'Port to listen on' }),
+  WEB_CONCURRENCY: Type.Integer({
+    minimum: 1,
+    maximum: 256,
+    default: 1,
+    description:
+      'How many processes serve on PORT, for a machine with many cores; what is said of one process holds for each of them',
+  }),
   METRICS_PORT: Type.Integer({
     minimum: 0,
     maximum: 65535,
@@ -203,6 +210,45 @@ export const settingsSchema = Type.Object({
       description: 'Serve this long after SIGTERM, with readiness down; 0 in development, 5000 in production',
     }),
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description:
+        'OpenTelemetry collector that gets the traces, by OTLP over HTTP, such as http://127.0.0.1:4318; without it nothing is traced',
+    }),
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: Type.String({
+    default: '',
+    description:
+      'What is sent to the collector as headers, keys for example: name=value pairs, separated by commas',
+  }),
+  OTEL_SERVICE_NAME: Type.Optional(
+    Type.String({ minLength: 1, description: 'Name of this service in traces; gatehouse when not set' }),
+  ),
+  OTEL_TRACES_SAMPLER: oneOf(
+    [
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ],
+    {
+      default: 'parentbased_always_on',
+      description: 'Which requests are traced; the parentbased_ ones do as the caller of the request says',
+    },
+  ),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 1,
+    description: 'The part of the requests that traceidratio and parentbased_traceidratio trace',
+  }),
+  OTEL_SDK_DISABLED: Type.Boolean({
+    default: false,
+    description: 'true traces nothing, whatever the other OTEL_ settings say',
+  }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
     default: 'info',
     description: 'Minimum level that is logged',

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { maxConnections as forScrapes } from '../observability/metrics-server.ts';
 
-// Besides clients, the database and threads: the log, the listener, and what Node itself keeps open
+// Besides clients, the database, threads and metrics: the log, the listener, and what Node itself keeps open
 const ownFiles = 40;
 const filesOfThread = 4;
 
@@ -11,7 +12,9 @@ const filesOfThread = 4;
  */
 export function withinOpenFiles(config: Config, threads: number, log: Pick<Logger, 'warn'>): Config {
   const limit = openFilesLimit();
-  const forClients = limit - ownFiles - filesOfThread * threads - config.DATABASE_POOL_SIZE;
+  const forMetrics = config.METRICS_PORT === 0 ? 0 : 1 + forScrapes;
+  const own = ownFiles + filesOfThread * threads + forMetrics;
+  const forClients = limit - own - config.DATABASE_POOL_SIZE;
   // Each connection may have one of the docs pages' files open besides
   const affordable = Math.max(1, Math.floor(forClients / (config.DOCS ? 2 : 1)));
   if (config.CONNECTIONS_MAX <= affordable) return config;

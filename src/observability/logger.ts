@@ -7,16 +7,28 @@ export interface Log {
   warn(fields: object, message: string): void;
 }
 
+export interface LoggerOptions {
+  level: string;
+  readable: boolean;
+  /** Other processes write to the same stdout. */
+  isShared?: boolean;
+}
+
 /** JSON lines on stdout; readable ones when a developer looks at a terminal. */
-export function createLogger({ level, readable }: { level: string; readable: boolean }): Logger {
+export function createLogger({ level, readable, isShared = false }: LoggerOptions): Logger {
   const stream = readable && isatty(1) ? prettyStream() : undefined;
   return pino(
     { level, serializers: { err: errorSerializer } },
     // A slow reader of the log never holds up a request, and many lines share one write. What kill -9 can lose is a
     // quarter of a second.
-    stream ?? pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 250 }),
+    stream ?? pino.destination({ dest: 1, sync: false, periodicFlush: 250, ...(isShared ? whole : large) }),
   );
 }
+
+const large = { minLength: 4096 };
+// POSIX.1-2024, write(): up to PIPE_BUF bytes (4096 on Linux) get into a pipe in one piece, and no line of another process
+// gets in between
+const whole = { minLength: 2048, maxWrite: 4096 };
 
 /** Resolves when all that was logged is written. What waits for a slow reader would be lost with the process. */
 export function flushLog(logger: Logger): Promise<void> {

@@ -3,13 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Log } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
+type Exposed = Pick<Metrics, 'exposition'>;
+
 // Milliseconds
 const timeouts = { requestTimeout: 5000, headersTimeout: 5000, connectionsCheckingInterval: 1000 };
 // Above the 60 s that are between two scrapes at most, so that a kept connection is not closed under the next one
 const keepAliveTimeout = 72_000;
 const closeBoundMs = 1000;
 // Some for each of a few Prometheus servers; whoever takes more takes them from nobody but these
-const maxConnections = 32;
+export const maxConnections = 32;
 
 export interface MetricsAddress {
   host: string;
@@ -23,7 +25,7 @@ export interface MetricsAddress {
  * @throws Error of Node's listen() when the address cannot be listened on
  */
 export async function serveMetrics(
-  metrics: Metrics,
+  metrics: Exposed,
   { host, port }: MetricsAddress,
   log: Log,
 ): Promise<() => Promise<void>> {
@@ -45,7 +47,7 @@ export async function serveMetrics(
   };
 }
 
-async function answer(metrics: Metrics, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(metrics: Exposed, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.setHeader('cache-control', 'no-store');
   response.setHeader('x-content-type-options', 'nosniff');
   const [path] = (request.url ?? '').split('?');

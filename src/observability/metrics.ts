@@ -113,6 +113,11 @@ export class Metrics {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
+  /** The same for whoever adds up several processes. */
+  snapshot(): ReturnType<Registry['getMetricsAsJSON']> {
+    return this.#registry.getMetricsAsJSON();
+  }
+
   #count(event: ServiceEvent): void {
     switch (event.type) {
       case 'request':
@@ -169,6 +174,7 @@ function buildInfo(registers: Registry[]): void {
     help: 'Always 1',
     labelNames: ['version', 'node_version'],
     registers,
+    aggregator: 'first',
   });
   info.set({ version, node_version: process.versions.node }, 1);
 }

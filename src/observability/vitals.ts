@@ -59,6 +59,7 @@ function hasherMetrics(registers: Registry[], hasher: Vitals['hasher']): void {
     'gatehouse_password_hash_estimated_wait_seconds',
     'How long a password handed in now would wait',
     () => hasher.estimatedWaitMs() / 1000,
+    'max',
   );
 }
 
@@ -120,27 +121,37 @@ function prunerMetrics(registers: Registry[], pruner: Vitals['pruner']): void {
     'gatehouse_sessions_prune_backlog',
     'Expired sessions that the last pass left, 100,000 at most',
     () => pruner.status.backlog,
+    'max',
   );
   gaugeOf(
     registers,
     'gatehouse_sessions_prune_last_run_timestamp_seconds',
     'End of the last pass',
     () => pruner.status.lastRunAt,
+    'max',
   );
   gaugeOf(
     registers,
     'gatehouse_sessions_prune_failed_passes',
     'Passes that failed since one succeeded',
     () => pruner.status.failures,
+    'max',
   );
 }
 
-/** Without a sample while there is nothing to tell. */
-function gaugeOf(registers: Registry[], name: string, help: string, read: () => number | null): void {
+/** Without a sample while there is nothing to tell. The aggregator makes one of the values of several workers. */
+function gaugeOf(
+  registers: Registry[],
+  name: string,
+  help: string,
+  read: () => number | null,
+  aggregator: 'sum' | 'max' = 'sum',
+): void {
   const gauge = new Gauge({
     name,
     help,
     registers,
+    aggregator,
     collect: () => {
       const value = read();
       if (value === null) gauge.remove();

@@ -6,7 +6,7 @@ import { Piscina } from 'piscina';
 import type { EventSink } from '../observability/events.ts';
 import { type EngineChoice, type EngineName, loadEngine } from './engine.ts';
 import { needsRehash, parseStoredHash, type StoredHash } from './hash-format.ts';
-import { HashQueue } from './hash-queue.ts';
+import { HashQueue, type MeasuredWork } from './hash-queue.ts';
 import { preparePassword } from './policy.ts';
 import type { HashResult, VerifyResult, WorkerSetup, WorkerTask } from './worker.ts';
 
@@ -48,6 +48,11 @@ export interface PasswordHasher {
   close(): Promise<void>;
 }
 
+/** Follows one password: it waits, its thread starts, it is done or has failed. */
+export type HashTrace = (
+  kind: WorkerTask['kind'],
+) => { started(): void; ended(error?: unknown): void } | undefined;
+
 export interface PasswordHasherOptions {
   /** log2 of bcrypt's rounds for new hashes. */
   cost: number;
@@ -60,6 +65,7 @@ export interface PasswordHasherOptions {
   onThreadError?: (error: Error) => void;
   /** Told of what was hashed, and of what was refused. */
   events?: EventSink;
+  trace?: HashTrace | undefined;
 }
 
 /** One odd hash must not slow every refusal down without bound; this is the most that BCRYPT_COST may be. */
@@ -87,7 +93,21 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
   // The greatest cost met so far: where older hashes cost more than new ones, every refusal takes as long as theirs
   let refusalCost = options.cost;
   const queue = new HashQueue({ threads, maxWaitMs: options.maxWaitMs, msPerHash, events: options.events });
-  const inPool = <T>(task: WorkerTask) => runTask<T>(pool, task);
+  const inTurn = async <T extends MeasuredWork>(hashes: number, task: WorkerTask, signal?: AbortSignal) => {
+    const followed = options.trace?.(task.kind);
+    const work = () => {
+      followed?.started();
+      return runTask<T>(pool, task);
+    };
+    try {
+      const done = await queue.run(hashes, work, signal);
+      followed?.ended();
+      return done;
+    } catch (error) {
+      followed?.ended(error);
+      throw error;
+    }
+  };
   return {
     engine,
     threads,
@@ -98,7 +118,7 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
     msPerHash: () => queue.msPerHash,
     async hash(password, signal) {
       const task: WorkerTask = { kind: 'hash', password: preparePassword(password), cost: options.cost };
-      return (await queue.run(1, () => inPool<HashResult>(task), signal)).stored;
+      return (await inTurn<HashResult>(1, task, signal)).stored;
     },
     async verify(rawPassword, stored, signal) {
       const prepared = preparePassword(rawPassword);
@@ -108,7 +128,7 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
       refusalCost = Math.max(refusalCost, Math.min(target.cost, maxRefusalCost));
       const hashes = candidates.length * 2 ** (Math.max(refusalCost, target.cost) - options.cost);
       const task: WorkerTask = { kind: 'verify', candidates, target, refusalCost };
-      const { matched } = await queue.run(hashes, () => inPool<VerifyResult>(task), signal);
+      const { matched } = await inTurn<VerifyResult>(hashes, task, signal);
       const matches = known !== null && matched !== null;
       return {
         matches,

@@ -1,7 +1,7 @@
 import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
 import { type PoolSettings, poolOptions } from './connection.ts';
-import { type Database, unprepared } from './query.ts';
+import { type Database, type StatementTrace, traced, unprepared } from './query.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,12 +9,17 @@ declare module 'fastify' {
   }
 }
 
+export interface PostgresSettings extends PoolSettings {
+  trace?: StatementTrace | undefined;
+}
+
 /** Registers the pool as `app.pg`, and as `app.database` what statements run on; it ends with the app. */
-export default fp<PoolSettings>(
+export default fp<PostgresSettings>(
   async (app, settings) => {
     await app.register(fastifyPostgres, poolOptions(settings));
     const { pool } = app.pg;
-    app.decorate('database', settings.DATABASE_PREPARED_STATEMENTS ? pool : unprepared(pool));
+    const database = settings.DATABASE_PREPARED_STATEMENTS ? pool : unprepared(pool);
+    app.decorate('database', settings.trace ? traced(database, settings.trace) : database);
 
     // An 'error' event that nobody listens to ends the process, and a connection may break while it is idle in the
     // pool as well as while it is being opened or handed out.

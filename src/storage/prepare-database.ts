@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabaseIfMissing } from './create-database.ts';
 import { isAbsent, messageOf } from './database-error.ts';
 import { type MigrationOptions, migrate } from './migrate.ts';
+import { checkPooledSession } from './pooled-session.ts';
 
 // Milliseconds
 const pause = 250;
@@ -14,6 +15,23 @@ const reminder = 10_000;
  */
 export async function prepareDatabase(databaseUrl: string, options: MigrationOptions): Promise<void> {
   await oncePresent(() => prepareOnce(databaseUrl, options), options);
+}
+
+export interface StorageSettings {
+  DATABASE_URL: string;
+  DATABASE_MIGRATION_URL?: string;
+  DATABASE_PREPARED_STATEMENTS: boolean;
+}
+
+/**
+ * Prepares the database, and checks the role behind a pooler.
+ *
+ * @throws as prepareDatabase does, or PooledSessionError
+ */
+export async function prepareStorage(settings: StorageSettings, options: MigrationOptions): Promise<void> {
+  await prepareDatabase(settings.DATABASE_MIGRATION_URL ?? settings.DATABASE_URL, options);
+  if (!settings.DATABASE_PREPARED_STATEMENTS)
+    await oncePresent(() => checkPooledSession(settings.DATABASE_URL), options);
 }
 
 /**

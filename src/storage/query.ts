@@ -21,6 +21,17 @@ export function unprepared(db: Pick<Pool, 'query'>): Database {
   };
 }
 
+/** Runs a statement, and tells how long it took and whether it failed. */
+export type StatementTrace = <T>(name: string, run: () => Promise<T>) => Promise<T>;
+
+/** The same database with a trace of every statement. */
+export function traced(db: Database, trace: StatementTrace): Database {
+  return {
+    query: <Row extends QueryResultRow>(statement: Statement) =>
+      trace(statement.name, () => db.query<Row>(statement)),
+  };
+}
+
 /**
  * Runs one statement.
  *

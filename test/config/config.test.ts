@@ -10,6 +10,7 @@ import { problemsOf, read } from '../support/settings.ts';
 const defaults = {
   NODE_ENV: 'development',
   PORT: 8000,
+  WEB_CONCURRENCY: 1,
   METRICS_PORT: 9464,
   DB_PORT: 5432,
   DATABASE_PREPARED_STATEMENTS: true,
@@ -37,6 +38,10 @@ const defaults = {
   INTROSPECTION_CLIENTS: '',
   REQUEST_DEADLINE_MS: 5000,
   CONNECTIONS_MAX: 10_000,
+  OTEL_EXPORTER_OTLP_HEADERS: '',
+  OTEL_TRACES_SAMPLER: 'parentbased_always_on',
+  OTEL_TRACES_SAMPLER_ARG: 1,
+  OTEL_SDK_DISABLED: false,
   LOG_LEVEL: 'info',
 };
 const secret = randomBytes(48).toString('base64');
@@ -77,6 +82,7 @@ t.test('an empty value counts as unset, and unknown names are ignored', async (t
 t.test('bounds', async (t) => {
   const bounds: [name: keyof Settings, least: number, most: number][] = [
     ['PORT', 0, 65_535],
+    ['WEB_CONCURRENCY', 1, 256],
     ['METRICS_PORT', 0, 65_535],
     ['DB_PORT', 1, 65_535],
     ['DATABASE_POOL_SIZE', 1, 500],
@@ -329,4 +335,21 @@ t.test('what was given wrongly is not called missing as well', async (t) => {
     problems.filter((problem) => problem.startsWith('DATABASE_URL')),
     ['DATABASE_URL must start with postgres:// or postgresql://'],
   );
+});
+
+t.test('a collector is an address, its headers are pairs, and neither is quoted', async (t) => {
+  const endpoint = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+  const headers = 'OTEL_EXPORTER_OTLP_HEADERS';
+  t.strictSame(problemsOf({ [endpoint]: 'https://collector:4318', [headers]: 'a=b%20c, d=' }), []);
+  t.strictSame(problemsOf({ [endpoint]: 'http://s3cret:s3cret@ collector' }), [
+    `${endpoint} is not a valid URL`,
+  ]);
+  t.match(problemsOf({ [endpoint]: 's3cret' }), [/^OTEL_EXPORTER_OTLP_ENDPOINT must match/]);
+  t.strictSame(problemsOf({ [headers]: 'a=b,s3cret' }), [
+    `${headers} is not name=value pairs, separated by commas`,
+  ]);
+  t.match(problemsOf({ OTEL_TRACES_SAMPLER: 'jaeger_remote' }), [
+    /^OTEL_TRACES_SAMPLER must be one of always_on, /,
+  ]);
+  t.match(problemsOf({ OTEL_TRACES_SAMPLER_ARG: '1.5' }), [/^OTEL_TRACES_SAMPLER_ARG must be <= 1/]);
 });

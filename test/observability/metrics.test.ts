@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { freePort, post, run } from '../support/gatehouse-process.ts';
 import { rises, runWatched, type Scrape, scrape, scrapeUntil } from '../support/metrics.ts';
@@ -126,6 +127,20 @@ t.test('pool, hash queue and connections as they are at the scrape', async (t) =
   const idle = await scrape(metricsPort);
   t.equal(idle.series.get('gatehouse_password_hash_queue_depth'), 0);
   t.equal(idle.series.get('gatehouse_database_pool_waiting'), 0);
+});
+
+t.test('connections that made room for newer ones', async (t) => {
+  const { port, metricsPort } = await runWatched(t, { CONNECTIONS_MAX: '100' });
+  const open = 'gatehouse_http_connections';
+  const evicted = `${open}_evicted_total`;
+  const sockets = Array.from({ length: 130 }, () => connect(port, '127.0.0.1'));
+  for (const socket of sockets) t.teardown(() => socket.destroy());
+  for (const socket of sockets) socket.resume().on('error', () => {});
+  const { series } = await scrapeUntil(metricsPort, (found) => (found.series.get(evicted) ?? 0) >= 30);
+  t.equal(series.get(open), 100);
+  t.equal(series.get(`${open}_limit`), 100);
+  // That of the readiness probe was one more
+  t.ok((series.get(evicted) ?? 0) <= 31, `${series.get(evicted)} of them`);
 });
 
 t.test('sessions that were pruned', async (t) => {
