@@ -15,6 +15,7 @@ import {
   passwordProblems,
   productionProblems,
   proxyProblems,
+  redisProblems,
 } from './rules.ts';
 import { listOf, type Settings, settingsSchema } from './schema.ts';
 
@@ -33,6 +34,7 @@ const rules = [
   passwordProblems,
   originProblems,
   proxyProblems,
+  redisProblems,
   clientProblems,
 ];
 
@@ -175,6 +177,7 @@ function without(variables: NodeJS.Dict<string>, names: string[]): NodeJS.Dict<s
 function describe(name: string, message: string | undefined, params: SchemaError['params']): string {
   if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
   if (message === 'must be boolean') return `${name} must be true or false`;
+  if (name === 'REDIS_URL') return 'REDIS_URL must start with redis:// or rediss://';
   if (/^DATABASE_\w*URL$/.test(name)) return `${name} must start with postgres:// or postgresql://`;
   return `${name} ${message}`;
 }
