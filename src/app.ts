@@ -13,6 +13,7 @@ import forms from './http/forms.ts';
 import health, { type Lifecycle, requireStarted } from './http/health.ts';
 import iJson from './http/i-json.ts';
 import lastAnswer, { acceptWaiting } from './http/last-answer.ts';
+import rateLimits from './http/limits/rate-limits.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
 import rawErrors from './http/raw-errors.ts';
@@ -34,11 +35,13 @@ import registerRoutes from './routes/register.ts';
 import sessionRoutes from './routes/sessions.ts';
 import userRoutes from './routes/users.ts';
 import wellKnownRoutes from './routes/well-known.ts';
+import { addressesOfSessions } from './sessions/addresses.ts';
 import { SessionPruner } from './sessions/prune.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
 import { DatabaseProbe } from './storage/probe.ts';
 import jwt from './tokens/jwt.ts';
+import { isRefreshToken } from './tokens/refresh-token.ts';
 
 export interface AppDeps {
   logger: FastifyBaseLogger;
@@ -92,12 +95,19 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.addHook('preClose', () => pruner.stop());
   app.addHook('preClose', () => acceptWaiting(app.server));
 
+  await app.register(rateLimits, {
+    config,
+    addressesOf: (email) => addressesOfSessions(app.database, email),
+    isOurs: (token) => isRefreshToken(app.tokens.refresh, token),
+  });
+
   await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });
 
   const domain = {
     ...deps,
     db: app.database,
     tokens: app.tokens,
+    rateLimits: app.rateLimits,
     issuer,
     audience,
     sessionLimits: sessionLimits(config),
@@ -126,7 +136,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
     await api.register(async (forClients) => {
       await forClients.register(forms);
-      forClients.addHook('preValidation', requireClient(clientRegistry(config)));
+      forClients.addHook('preValidation', requireClient(clientRegistry(config), app.rateLimits));
       await forClients.register(oauthRoutes, domain);
     });
   });

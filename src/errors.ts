@@ -47,7 +47,10 @@ export const errorCatalogue = {
   RATE_LIMITED: { status: 429, detail: 'Too many attempts, try again later' },
   HEADERS_TOO_LARGE: { status: 431, detail: 'The request headers are too large' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },
-  OVERLOADED: { status: 503, detail: 'Too much is being asked of this instance right now, try again shortly' },
+  OVERLOADED: {
+    status: 503,
+    detail: 'Too much is being asked of this instance right now, try again shortly',
+  },
   PASSWORD_HASHING_BUSY: {
     status: 503,
     detail: 'Too many passwords are being checked right now, try again shortly',

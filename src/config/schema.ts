@@ -178,7 +178,8 @@ export const settingsSchema = Type.Object({
   REDIS_URL: Type.Optional(
     Type.String({
       pattern: '^rediss?://',
-      description: 'Redis by which replicas share what they have counted for rate limits; each counts for itself without',
+      description:
+        'Redis by which replicas share what they have counted for rate limits; each counts for itself without',
     }),
   ),
   RATE_LIMIT_WINDOW_SECONDS: Type.Integer({

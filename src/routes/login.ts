@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CredentialsDeps } from '../accounts/credentials.ts';
+import { normaliseEmail } from '../accounts/email.ts';
 import { abandoned } from '../http/deadline.ts';
+import type { RateLimits } from '../http/limits/rate-limits.ts';
 import { fromHashing } from '../http/meanings.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { credentialsBody, tokenPairResponse } from '../http/schemas/sessions.ts';
@@ -13,8 +15,12 @@ const paths = [
   { url: '/api/v1/auth/login', operationId: 'login' },
 ] as const;
 
+interface LoginDeps extends CredentialsDeps, TokenPairDeps {
+  rateLimits: Pick<RateLimits, 'logins'>;
+}
+
 /** Logging in, under both names it has had. */
-const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = async (app, deps) => {
+const loginRoutes: FastifyPluginAsyncTypebox<LoginDeps> = async (app, deps) => {
   for (const { url, operationId } of paths) {
     app.post(
       url,
@@ -33,6 +39,9 @@ const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = 
               {
                 INVALID_CREDENTIALS:
                   'Nobody has this email, or the password is not theirs; which of the two, is not told',
+                RATE_LIMITED:
+                  'Too many logins have failed, to this account or from this address; nothing was checked. Try again after ' +
+                  '`retry-after` seconds. An address that the account has logged in from is not held to what others have done',
                 ...fromHashing,
               },
               [{ field: 'password', message: 'is required' }],
@@ -41,12 +50,15 @@ const loginRoutes: FastifyPluginAsyncTypebox<CredentialsDeps & TokenPairDeps> = 
         },
       },
       async (request, reply) => {
-        const { userId, tokens } = await logIn(deps, {
-          ...request.body,
-          userAgent: request.headers['user-agent'] ?? null,
-          ip: isIP(request.ip) === 0 ? null : request.ip,
-          signal: abandoned(reply),
-        });
+        const subject = normaliseEmail(request.body.email);
+        const { userId, tokens } = await deps.rateLimits.logins.attempt({ request, reply, subject }, () =>
+          logIn(deps, {
+            ...request.body,
+            userAgent: request.headers['user-agent'] ?? null,
+            ip: isIP(request.ip) === 0 ? null : request.ip,
+            signal: abandoned(reply),
+          }),
+        );
         request.userId = userId;
         return tokens;
       },
