@@ -16,6 +16,8 @@ import lastAnswer, { acceptWaiting } from './http/last-answer.ts';
 import rateLimits from './http/limits/rate-limits.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
+import overload from './http/overload.ts';
+import proxyWatch from './http/proxy-watch.ts';
 import rawErrors from './http/raw-errors.ts';
 import requestId from './http/request-id.ts';
 import requestLog from './http/request-log.ts';
@@ -65,6 +67,8 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(requestLog);
   await app.register(securityHeaders, config);
   await app.register(rawErrors);
+  await app.register(proxyWatch);
+  await app.register(overload, config);
   await app.register(notFound);
   await app.register(iJson);
   await app.register(deadline, config);
