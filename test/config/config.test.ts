@@ -97,6 +97,9 @@ t.test('bounds', async (t) => {
     ['PASSWORD_MIN_LENGTH', 1, 128],
     ['PASSWORD_MAX_LENGTH', 64, 1024],
     ['REQUEST_DEADLINE_MS', 1000, 120_000],
+    ['RATE_LIMIT_WINDOW_SECONDS', 1, 86_400],
+    ['RATE_LIMIT_LOGINS_PER_ACCOUNT', 0, 1_000_000],
+    ['EVENT_LOOP_DELAY_MAX_MS', 0, 10_000],
     ['SHUTDOWN_DELAY_MS', 0, 120_000],
   ];
   // The one must be less than the other
@@ -329,4 +332,12 @@ t.test('what was given wrongly is not called missing as well', async (t) => {
     problems.filter((problem) => problem.startsWith('DATABASE_URL')),
     ['DATABASE_URL must start with postgres:// or postgresql://'],
   );
+});
+
+t.test('REDIS_URL', async (t) => {
+  for (const good of ['redis://localhost', 'redis://:secret@redis:6379/1', 'rediss://user:secret@redis'])
+    t.strictSame(problemsOf({ REDIS_URL: good }), [], good);
+  for (const bad of ['http://redis', 'redis', 'redis:6379'])
+    t.strictSame(problemsOf({ REDIS_URL: bad }), ['REDIS_URL must start with redis:// or rediss://'], bad);
+  t.strictSame(problemsOf({ REDIS_URL: 'redis://redis:port' }), ['REDIS_URL is not a valid URL']);
 });

@@ -40,7 +40,9 @@ t.test(
     t.strictSame([...waits].sort(), [1, 2, 3]);
     for (const path of ['/api/v1/me', '/.well-known/jwks.json', '/openapi.json', '/nowhere'])
       refused(t, await get(path), 'OVERLOADED');
-    for (const path of ['/livez', '/readyz', '/startupz']) t.equal((await get(path)).status, 200, path);
+    for (const path of ['/livez', '/startupz']) t.equal((await get(path)).status, 200, path);
+    // It may find that the database does not answer in time
+    t.not((await get('/readyz')).body['error_code'], 'OVERLOADED');
     const { rows } = await database.client.query('SELECT FROM users WHERE email = $1', [person.email]);
     t.equal(rows.length, 0, 'nobody was created');
     const said = logLines.filter(({ level, msg }) => Number(level) >= 40 && /event loop/.test(String(msg)));
@@ -53,13 +55,14 @@ t.test(
 );
 
 t.test('one that is somewhat late: some are refused', async (t) => {
-  const { get } = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '200' } });
-  const stop = keepBusy(120);
+  const { get } = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '400' } });
+  const stop = keepBusy(250);
   t.teardown(stop);
-  await sleep(400);
-  const seen = [];
-  for (let sent = 0; sent < 60; sent++) {
-    seen.push((await get('/.well-known/jwks.json')).status);
+  await sleep(1000);
+  const seen: number[] = [];
+  for (let turn = 0; turn < 4; turn++) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => get('/.well-known/jwks.json')));
+    seen.push(...answers.map(({ status }) => status));
     await sleep(5);
   }
   t.strictSame([...new Set(seen)].sort(), [200, 503]);
