@@ -16,7 +16,7 @@ import lastAnswer, { acceptWaiting } from './http/last-answer.ts';
 import rateLimits from './http/limits/rate-limits.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
-import overload from './http/overload.ts';
+import overload, { refuseLongWaits } from './http/overload.ts';
 import proxyWatch from './http/proxy-watch.ts';
 import rawErrors from './http/raw-errors.ts';
 import requestId from './http/request-id.ts';
@@ -119,6 +119,11 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(async (api) => {
     api.addHook('onRequest', requireStarted(deps.lifecycle));
+    if (config.EVENT_LOOP_DELAY_MAX_MS > 0)
+      api.addHook(
+        'onRequest',
+        refuseLongWaits(() => app.poolWait.estimateMs(), app.log),
+      );
     // No cache may store tokens or personal data (RFC 6749 §5.1)
     api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');

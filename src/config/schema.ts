@@ -223,9 +223,9 @@ export const settingsSchema = Type.Object({
   EVENT_LOOP_DELAY_MAX_MS: Type.Integer({
     minimum: 0,
     maximum: 10_000,
-    default: 100,
+    default: 400,
     description:
-      'Requests are refused with 503, the more the slower the event loop turns, and all but probes at this delay; 0 turns this off',
+      'Delay of the event loop at which nine in ten requests are refused with 503, and some from a quarter of it on; probes never are; 0 turns shedding off',
   }),
   CONNECTIONS_MAX: Type.Integer({
     minimum: 100,

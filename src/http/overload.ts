@@ -1,48 +1,73 @@
 import underPressure from '@fastify/under-pressure';
+import type { FastifyBaseLogger, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
 import { ApiError } from '../errors.ts';
 
-// Milliseconds between two looks at the event loop
-const sampleMs = 100;
+// Milliseconds between two looks at the event loop. One that turns more slowly than about half of this is not measured, and
+// taken to be late without end: Node's histogram needs two turns after each reset
+const sampleMs = 200;
 const sayAgainAfterMs = 60_000;
+// Some are served all the same, so that what is refused, and what is late, follow each other closely
+const mostShare = 0.9;
 // Seconds; those who were refused together must not come back together
 const retryAfter = { least: 1, most: 3 };
+// Milliseconds; who waits for a second gets no connection any more
+const databaseWaitMs = { least: 200, most: 800 };
 
 /** For routes that are served however slow the event loop is. */
 export const alwaysServed = { pressureHandler: () => undefined };
 
 /**
  * Refuses requests with 503 OVERLOADED before anything is done for them when the event loop is late: from a quarter of
- * EVENT_LOOP_DELAY_MAX_MS on some of them by chance, the more the later it is, and at that delay all. To refuse all from one
- * delay on, as @fastify/under-pressure does by itself, makes a service that is idle and overloaded in turn.
+ * EVENT_LOOP_DELAY_MAX_MS on some of them by chance, the more the later it is, and from that delay on nine in ten. To refuse
+ * all from one delay on, as @fastify/under-pressure does by itself, makes a service that is idle and overloaded in turn.
  */
 export default fp<Pick<Config, 'EVENT_LOOP_DELAY_MAX_MS'>>(
   async (app, { EVENT_LOOP_DELAY_MAX_MS: most }) => {
     if (most === 0) return;
-    const least = most / 4;
-    let saidAt = Number.NEGATIVE_INFINITY;
+    const shed = shedding({ least: most / 4, most }, app.log, 'the event loop is late');
     await app.register(underPressure, {
-      maxEventLoopDelay: least,
+      maxEventLoopDelay: most / 4,
       sampleInterval: sampleMs,
-      pressureHandler: (_request, _reply, _type, delay = 0) => {
-        if (Math.random() >= (delay - least) / (most - least)) return;
-        if (performance.now() - saidAt > sayAgainAfterMs) {
-          saidAt = performance.now();
-          app.log.warn(
-            { event_loop_delay_ms: Math.round(delay) },
-            'requests are refused: the event loop is late',
-          );
-        }
-        throw new ApiError('OVERLOADED', {
-          retryAfter: soon(),
-          cause: `the event loop is ${Math.round(delay)} ms late`,
-        });
-      },
+      pressureHandler: (_request, _reply, _type, delay = 0) => shed(delay),
     });
   },
   { name: 'overload', dependencies: ['error-handler', 'security-headers'] },
 );
+
+/**
+ * The same for requests that would wait long for a connection to the database. On few connections their queue is what grows
+ * first, long before the event loop is late.
+ *
+ * @param waitMs how long a statement that is handed in now would wait
+ */
+export function refuseLongWaits(waitMs: () => number, log: FastifyBaseLogger): onRequestHookHandler {
+  const shed = shedding(databaseWaitMs, log, 'statements wait for a connection to the database');
+  return (_request, _reply, done) => {
+    shed(waitMs());
+    done();
+  };
+}
+
+/** Throws by chance: never up to the least, and in the greatest share of all cases from the most on. */
+function shedding(
+  { least, most }: { least: number; most: number },
+  log: Pick<FastifyBaseLogger, 'warn'>,
+  why: string,
+): (milliseconds: number) => void {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return (milliseconds) => {
+    const share = Math.min(mostShare, (milliseconds - least) / (most - least));
+    if (Math.random() >= share) return;
+    const delay_ms = Number.isFinite(milliseconds) ? Math.round(milliseconds) : undefined;
+    if (performance.now() - saidAt > sayAgainAfterMs) {
+      saidAt = performance.now();
+      log.warn({ delay_ms }, `requests are refused: ${why}`);
+    }
+    throw new ApiError('OVERLOADED', { retryAfter: soon(), cause: why });
+  };
+}
 
 function soon(): number {
   const { least, most } = retryAfter;

@@ -1,11 +1,13 @@
 import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
 import { type PoolSettings, poolOptions } from './connection.ts';
+import { PoolWait } from './pool-wait.ts';
 import { type Database, unprepared } from './query.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
     database: Database;
+    poolWait: PoolWait;
   }
 }
 
@@ -14,6 +16,7 @@ export default fp<PoolSettings>(
   async (app, settings) => {
     await app.register(fastifyPostgres, poolOptions(settings));
     const { pool } = app.pg;
+    app.decorate('poolWait', new PoolWait(pool));
     app.decorate('database', settings.DATABASE_PREPARED_STATEMENTS ? pool : unprepared(pool));
 
     // An 'error' event that nobody listens to ends the process, and a connection may break while it is idle in the
