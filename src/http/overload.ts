@@ -1,11 +1,10 @@
 import underPressure from '@fastify/under-pressure';
-import type { FastifyBaseLogger, onRequestHookHandler } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, onRequestHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
 import { ApiError } from '../errors.ts';
 
-// Milliseconds between two looks at the event loop. One that turns more slowly than about half of this is not measured, and
-// taken to be late without end: Node's histogram needs two turns after each reset
+// Milliseconds between two looks at the event loop
 const sampleMs = 200;
 const sayAgainAfterMs = 60_000;
 // Some are served all the same, so that what is refused, and what is late, follow each other closely
@@ -27,14 +26,32 @@ export default fp<Pick<Config, 'EVENT_LOOP_DELAY_MAX_MS'>>(
   async (app, { EVENT_LOOP_DELAY_MAX_MS: most }) => {
     if (most === 0) return;
     const shed = shedding({ least: most / 4, most }, app.log, 'the event loop is late');
+    const lateMs = lateness(app);
     await app.register(underPressure, {
       maxEventLoopDelay: most / 4,
       sampleInterval: sampleMs,
-      pressureHandler: (_request, _reply, _type, delay = 0) => shed(delay),
+      pressureHandler: (_request, _reply, _type, delay = 0) =>
+        shed(Number.isFinite(delay) ? delay : lateMs()),
     });
   },
   { name: 'overload', dependencies: ['error-handler', 'security-headers'] },
 );
+
+/**
+ * How late a timer was, in milliseconds. @fastify/under-pressure says Infinity of an event loop that turns more slowly than about
+ * half of its interval, as Node's histogram needs two turns after each reset.
+ */
+function lateness(app: FastifyInstance): () => number {
+  let seenAt = performance.now();
+  let late = 0;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    late = Math.max(0, now - seenAt - sampleMs);
+    seenAt = now;
+  }, sampleMs).unref();
+  app.addHook('onClose', async () => clearInterval(timer));
+  return () => late;
+}
 
 /**
  * The same for requests that would wait long for a connection to the database. On few connections their queue is what grows
@@ -60,7 +77,7 @@ function shedding(
   return (milliseconds) => {
     const share = Math.min(mostShare, (milliseconds - least) / (most - least));
     if (Math.random() >= share) return;
-    const delay_ms = Number.isFinite(milliseconds) ? Math.round(milliseconds) : undefined;
+    const delay_ms = Math.round(milliseconds);
     if (performance.now() - saidAt > sayAgainAfterMs) {
       saidAt = performance.now();
       log.warn({ delay_ms }, `requests are refused: ${why}`);

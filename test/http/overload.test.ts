@@ -25,7 +25,7 @@ t.test(
     const gatehouse = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '40' } });
     const { get, post, database, logLines } = gatehouse;
     t.equal((await get('/openapi.json')).status, 200, 'before');
-    const stop = keepBusy(100);
+    const stop = keepBusy(150);
     t.teardown(stop);
     await sleep(400);
 
