@@ -54,6 +54,7 @@ async function measure() {
     client.send(message);
     return (await answer)[0];
   };
+  progress('registering users');
   const users = await registerUsers(service.url, 16);
   const sessions = await openSessions(service.url, users.slice(0, 8), 80);
   const port = Number(new URL(service.url).port);
