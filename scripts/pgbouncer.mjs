@@ -7,22 +7,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { accountFor } from '../dist/embedded/account.js';
 import { start } from '../dist/embedded/command.js';
+import { roleSettings } from './pooled-role.mjs';
 import { freePort, stop } from './processes.mjs';
 
 /**
  * Starts PgBouncer in transaction mode before a Postgres, and creates the role that the service is to use, with the settings
  * that README.md asks for. Both go with `stop`. Roles that tests create are let in with their own passwords.
  *
- * @param {{ serverUrl: string, role: string, poolSize?: number }} options `serverUrl` is of a superuser;
- *   the pool is as large as those of two replicas
- * @returns {Promise<{ url: string, folder: string, pid: number, kill: () => Promise<void>, start: () => Promise<void>, stop: () => Promise<void> }>}
- *   `url` is of the server's own database, with the new role; all that PgBouncer needs is in `folder`; after `kill`, `start`
+ * @param {{ serverUrl: string, role: string, poolSize?: number, own?: (kind: 'folder' | 'process', name: string | number) => void }} options
+ *   `serverUrl` is of a superuser; the pool is as large as those of two replicas; `own` hears of the folder and of each process
+ *   as soon as it is there
+ * @returns {Promise<{ url: string, kill: () => Promise<void>, start: () => Promise<void>, stop: () => Promise<void> }>}
+ *   `url` is of the server's own database, with the new role; after `kill`, `start`
  *   starts it again
  */
-export async function startPgbouncer({ serverUrl, role, poolSize = 20 }) {
+export async function startPgbouncer({ serverUrl, role, poolSize = 20, own = () => {} }) {
   const password = randomBytes(16).toString('hex');
   await createRole(serverUrl, role, password);
   const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-pgbouncer-'));
+  own('folder', folder);
   const port = await freePort();
   const account = accountFor(folder);
   const files = configuration({ serverUrl, role, password, folder, port, poolSize });
@@ -42,12 +45,10 @@ export async function startPgbouncer({ serverUrl, role, poolSize = 20 }) {
   let child;
   const pooler = {
     url,
-    folder,
-    get pid() {
-      return child.pid;
-    },
     async start() {
       child = launch(folder, account);
+      // It has none when it could not be started
+      if (child.pid !== undefined) own('process', child.pid);
       await untilServing(child, url, path.join(folder, 'pgbouncer.log'));
     },
     async kill() {
@@ -88,15 +89,6 @@ async function untilServing(child, url, log) {
   if (problem === undefined) return;
   const said = problem.includes('ENOENT') ? '' : readFileSync(log, 'utf8');
   throw new Error(`PgBouncer did not start: ${problem}\n${said}`);
-}
-
-/** What the service cannot send through a pooler, as README.md has it. */
-function roleSettings(role) {
-  return `
-     ALTER ROLE ${role} SET default_transaction_isolation = 'read committed';
-     ALTER ROLE ${role} SET statement_timeout = '2500ms';
-     ALTER ROLE ${role} SET lock_timeout = '2000ms';
-     ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '10s'`;
 }
 
 /** With all that the owner of the tables may do, and with the settings that the service cannot send through a pooler. */

@@ -48,8 +48,14 @@ export function check(exchange: Exchange): void {
     throw new Error(`not in openapi.json:\n${found.join('\n')}\n${exchange.body.slice(0, 500)}`);
 }
 
+/** Of a target in either form (RFC 9112 §3.2). */
+function pathOf(target: string): string {
+  const [path] = target.replace(/^https?:\/\/[^/?#]+/i, '').split('?');
+  return path || '/';
+}
+
 function operationOf({ method, url }: Exchange): Operation | undefined {
-  const [path = ''] = url.split('?');
+  const path = pathOf(url);
   // A HEAD is answered as the GET would be, without its body
   const asked = method === 'HEAD' ? 'GET' : method;
   // A path without parameters is none that has some (OpenAPI 3.0.3 §4.7.8.2)
@@ -127,7 +133,7 @@ function ofOthers(exchange: Exchange): string[] {
 
 /** The way to the docs pages, these with what they load, the document itself, and what browsers ask before a request. */
 function isBesideOperations({ method, url, status, headers, body }: Exchange): boolean {
-  const [path = ''] = url.split('?');
+  const path = pathOf(url);
   if (method === 'GET' || method === 'HEAD')
     return /^(?:\/|\/(?:docs|redoc)(?:\/.*)?|\/openapi\.(?:json|yaml))$/.test(path);
   const isPreflight = method === 'OPTIONS' && headers['access-control-allow-methods'] !== undefined;

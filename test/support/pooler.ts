@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { roleSettings } from '../../scripts/pooled-role.mjs';
 
 const { TEST_DATABASE_URL: serverUrl = 'postgres://none', TEST_POOLER_URL: poolerUrl } = process.env;
 
@@ -12,11 +13,7 @@ export function sentNames(...names: string[]): string[] {
 
 /** What a role that a test creates for the service needs behind the pooler, as README.md has it; nothing without one. */
 export function pooledRole(role: string): string {
-  if (!isPooled) return '';
-  return `
-    ALTER ROLE ${role} SET default_transaction_isolation = 'read committed';
-    ALTER ROLE ${role} SET statement_timeout = '2500ms';
-    ALTER ROLE ${role} SET lock_timeout = '2000ms'`;
+  return isPooled ? roleSettings(role) : '';
 }
 
 /** The URL by which the service reaches a database of the tests' server: through the pooler when there is one. */

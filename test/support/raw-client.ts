@@ -43,7 +43,7 @@ export function exchange(port: number, bytes: string | Buffer, timeoutMs = 3000)
 
 /** Method and target of the request line, where there is one. */
 function targetOf(bytes: string | Buffer): { method: string; url: string } {
-  const [method = '', url = ''] = /^([A-Z]+) (\/\S*) HTTP\/1\.[01]\r\n/.exec(String(bytes))?.slice(1) ?? [];
+  const [method = '', url = ''] = /^([A-Z]+) (\S+) HTTP\/1\.[01]\r\n/.exec(String(bytes))?.slice(1) ?? [];
   return { method, url };
 }
 

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { own } from '../support/belongings.mjs';
 import { newClient } from '../support/client.mjs';
 import { createCluster } from '../support/cluster.mjs';
+import { claims } from '../support/ledger.mjs';
 import { tally } from '../support/measure.mjs';
 import { answersOf, failures, insist } from '../support/outcome.mjs';
 import { binariesIn, folderOf, needsOf } from '../support/postgres-programs.mjs';
@@ -21,7 +22,7 @@ export default {
   name: 'backup/dump-restore',
   promise:
     'A dump of a service under load, restored on another server: who was registered logs in, and sessions are refreshed',
-  needs: needsOf(programs),
+  needs: ['proc', ...needsOf(programs)],
   async run({ log }) {
     const folder = folderOf(programs);
     const tools = toolsOf(folder);
@@ -73,7 +74,7 @@ export default {
   },
 };
 
-/** The commands of docs/reliability.md. */
+/** The commands of docs/reliability.md but createdb, as the cluster makes its databases itself. */
 function toolsOf(folder) {
   const home = mkdtempSync(path.join(tmpdir(), 'gatehouse-dump-'));
   own('folder', home);
@@ -144,8 +145,4 @@ async function useRestored({ origin }, { registered, quiet, ledger }) {
       status === 201 && body.user_id > registered.at(-1).userId && newSessions.every((id) => !saved.has(id)),
     refreshedSince: tally(since, ({ status, code }) => `${status} ${code ?? ''}`.trim()),
   };
-}
-
-function claims(token) {
-  return JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
 }

@@ -13,9 +13,7 @@ export default {
     return databaseFault({
       ...context,
       async through(cluster) {
-        pooler = await startPgbouncer({ serverUrl: cluster.url('postgres'), role: 'pooled' });
-        own('folder', pooler.folder);
-        own('process', pooler.pid);
+        pooler = await startPgbouncer({ serverUrl: cluster.url('postgres'), role: 'pooled', own });
         const url = new URL(pooler.url);
         url.pathname = new URL(cluster.url()).pathname;
         const env = { DATABASE_MIGRATION_URL: cluster.url(), DATABASE_PREPARED_STATEMENTS: 'false' };
@@ -29,7 +27,7 @@ export default {
 
 async function inject({ cluster, pooler, short }) {
   const periods = [];
-  for (let round = 0; round < (short ? 2 : 5); round += 1) {
+  for (let round = 0; round < (short ? 1 : 5); round += 1) {
     for (const fault of [killPooler, killPostgres]) {
       const began = performance.now();
       periods.push({ began, accepting: await fault({ cluster, pooler }) });
@@ -42,7 +40,6 @@ async function inject({ cluster, pooler, short }) {
 async function killPooler({ pooler }) {
   await pooler.kill();
   await pooler.start();
-  own('process', pooler.pid);
   return performance.now();
 }
 

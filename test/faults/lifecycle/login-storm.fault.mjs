@@ -18,7 +18,7 @@ export default {
   promise:
     'SIGTERM with a full queue of passwords: all of it is answered, by a session or by 503, and exit 0',
   inShort: false,
-  needs: [],
+  needs: ['proc'],
   async run({ short }) {
     const cluster = await createCluster();
     const replica = await startReplica({

@@ -18,7 +18,7 @@ const mix = {
 export default {
   name: 'lifecycle/sigterm',
   promise: 'SIGTERM under load of keep-alive and pipelining clients: no request fails, and exit 0',
-  needs: [],
+  needs: ['proc'],
   async run({ short }) {
     const delay = short ? 2000 : 5000;
     const cluster = await createCluster();
@@ -64,6 +64,7 @@ export default {
         'exit in time': endedMs < delay + closeBoundMs,
         lost: audited.lost,
         twice: audited.twice,
+        violations: ledger.violations,
       },
       {
         saw: `${failed.length} of ${sent.length + answered} failed, ${resets} connections reset; unready after ${Math.round(unreadyMs)} ms; exit ${code} ${Math.round(endedMs - delay)} ms after the delay`,

@@ -9,7 +9,7 @@ export default {
   name: 'lifecycle/two-versions',
   promise:
     'A new version with a further migration replaces one replica: both serve, the old one stays ready and can be restarted',
-  needs: ['haproxy'],
+  needs: ['proc', 'haproxy'],
   async run({ log }) {
     const next = nextVersion();
     const restarts = [{ replica: 1, program: next.program }, { replica: 0 }];

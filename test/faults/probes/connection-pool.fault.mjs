@@ -29,5 +29,7 @@ async function inject({ cluster, replica, token, short }) {
   await other.query('ROLLBACK');
   await other.end();
   const counts = tally(answers, ({ status, code, error }) => `${status ?? error} ${code ?? ''}`.trim());
-  return { began, ended: Date.now(), saw: `/me: ${JSON.stringify(counts)}` };
+  const refused = counts['503 DATABASE_UNAVAILABLE'] ?? 0;
+  const broken = refused < clients ? [`only ${refused} were refused, so the pool was not saturated`] : [];
+  return { began, ended: Date.now(), saw: `/me: ${JSON.stringify(counts)}`, broken };
 }

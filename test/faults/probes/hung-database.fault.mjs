@@ -4,6 +4,8 @@ import { probeFault } from '../support/probe-fault.mjs';
 export default {
   name: 'probes/hung-database',
   promise: 'The database hangs (SIGSTOP): nothing of it answers, and no connection ends',
+  // database/hung watches the probes, too
+  inShort: false,
   needs: ['proc'],
   run: (context) => probeFault({ ...context, inject, reason: 'database' }),
 };

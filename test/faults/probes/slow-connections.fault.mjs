@@ -1,31 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { probeFault } from '../support/probe-fault.mjs';
-import { head, login } from '../support/requests.mjs';
-import { affordable, Swarm } from '../support/swarm.mjs';
+import { login } from '../support/requests.mjs';
+import { Swarm } from '../support/swarm.mjs';
+import { unburdened, unreadRequests } from '../support/unread.mjs';
 
 export default {
   name: 'probes/slow-connections',
   promise:
-    '1,000 slow connections: in thirds headers that do not end, bodies that do not end, answers that are not read',
-  needs: ['proc'],
+    '1,000 slow connections: headers that do not end, bodies that do not end, and a hundred that do not read their answers',
+  needs: ['proc', 'files:2000'],
   run: (context) => probeFault({ ...context, inject }),
 };
 
-// More than the buffers of the system take, which costs the service as many milliseconds as it takes to fill them
-const unread = () => head('GET', '/openapi.json').repeat(30);
 const incomplete = [() => 'GET /livez HTTP/1.1\r\nHost: gatehouse\r\n', () => login().slice(0, -1)];
 
-async function inject({ replica, short, log }) {
+async function inject({ replica, short }) {
   const swarm = new Swarm(replica.port);
-  const count = affordable(short ? 300 : 1000, log);
+  const count = short ? 300 : 1000;
+  const unread = await unreadRequests(replica.origin);
   const began = Date.now();
-  await swarm.open(Math.ceil(count / 3), { first: unread, read: false, perSecond: 50 });
-  await swarm.open(Math.floor((count * 2) / 3), {
+  // They take the system some 4 MB each
+  const readers = count / 10;
+  // To fill the buffers of the system costs the service some milliseconds for each
+  await swarm.open(readers, { first: () => unread.requests, read: false, perSecond: 50 });
+  await swarm.open(count - readers, {
     first: (index) => incomplete[index % 2](),
     perSecond: 500,
   });
   const most = swarm.isOpen.length;
   await sleep(short ? 3000 : 15_000);
+  const broken = unburdened(replica, swarm.members.slice(0, readers), unread.bytes);
   swarm.close();
-  return { began, ended: Date.now(), saw: `${most} slow connections at once` };
+  if (most < 0.98 * count) broken.push(`only ${most} of ${count} connections were open at once`);
+  return { began, ended: Date.now(), saw: `${most} slow connections at once`, broken };
 }

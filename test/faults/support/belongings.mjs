@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { birthOf } from '../../../dist/embedded/process.js';
 
-// What a fault makes on this machine is written down before it is made, so that whoever started the fault can remove it
-// when the fault itself was killed.
+// What a fault makes on this machine is written down, so that whoever started the fault can remove it when the fault itself
+// was killed: a mount, the data of a Postgres or a network before it is made, a folder or a process as soon as it has its name.
 
 let list = process.env.FAULT_BELONGINGS;
 
@@ -24,14 +24,10 @@ export function own(kind, name) {
   appendFileSync(list, `${JSON.stringify(entry)}\n`);
 }
 
-/** Removes all that a list names, the newest first; what is gone already is passed over. */
+/** Removes all that a list names, the newest first, and the folder of the list; what is gone already is passed over. */
 export function sweep(file = list) {
-  if (file === undefined || !existsSync(file)) return;
-  const entries = readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
+  if (file === undefined) return;
+  const entries = existsSync(file) ? readList(file) : [];
   // What runs goes before what it runs on
   for (const { name, birth } of entries.filter(({ kind }) => kind === 'process')) {
     // The id may be another process's by now
@@ -43,12 +39,17 @@ export function sweep(file = list) {
     if (kind === 'mount') quietly(() => execFileSync('umount', ['-l', name], { stdio: 'ignore' }));
     if (kind === 'folder') quietly(() => rmSync(name, { recursive: true, force: true, maxRetries: 5 }));
   }
-  rmSync(file, { force: true });
+  rmSync(path.dirname(file), { recursive: true, force: true });
 }
 
-/** The ids of all processes whose working folder this is: of a Postgres, the postmaster and its backends. */
+function readList(file) {
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  return lines.filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** The ids of all processes whose working folder this is: of a Postgres, the postmaster and its backends. None without /proc. */
 export function processesIn(folder) {
-  return readdirSync('/proc')
+  return (quietly(() => readdirSync('/proc')) ?? [])
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => quietly(() => readlinkSync(`/proc/${pid}/cwd`)) === folder)
     .map(Number);

@@ -81,14 +81,6 @@ class Cluster {
     return `postgres://${roleName}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
   }
 
-  get data() {
-    return this.#at.data;
-  }
-
-  get account() {
-    return this.#at.account;
-  }
-
   get port() {
     return this.#at.port;
   }
@@ -143,11 +135,6 @@ class Cluster {
     await ended;
     // After an immediate stop backends may be on their way out, and hold the shared memory
     while (processesIn(this.#at.data).length > 0) await sleep(2);
-  }
-
-  /** The server has ended by itself, as after a crash that it could not recover from. */
-  async ended() {
-    if (this.isRunning) await once(this.#child, 'exit');
   }
 
   /** Nothing of it runs any more, and nobody is told: connections stay open, new ones are made and never answered. */

@@ -48,7 +48,7 @@ export async function databaseFault(options) {
     before,
     after,
     connections: connections[0].count,
-    databasePort: cluster.port,
+    databasePort: Number(new URL(url).port),
     replica,
     expected,
   });

@@ -52,7 +52,7 @@ function accepts(port) {
   });
 }
 
-// As README.md has it; what is not said there is the ports
+// As docs/reliability.md has it, "Restarts"; what is not said there is the ports
 const defaults = `
 defaults
   mode http
@@ -65,7 +65,7 @@ defaults
   option redispatch
 `;
 
-/** The lines of README.md, "In production", before so many replicas. */
+/** The lines of docs/reliability.md, "Restarts", before so many replicas. */
 export function balanced(origins) {
   const servers = origins.map(
     (origin, index) => `  server gatehouse-${index + 1} ${new URL(origin).host} check\n`,

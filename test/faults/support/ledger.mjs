@@ -5,7 +5,7 @@
 export class Ledger {
   /** { kind, start, end, ms, status, code, retryAfter, error }, in the order in which they ended. */
   requests = [];
-  /** By email: { email, name, password, attempts, userId, sessions, unanswered }; userId is there once acknowledged. */
+  /** By email: { email, name, password, userId, sessions, unanswered }; userId is there once acknowledged. */
   people = new Map();
   /** Of acknowledged logins, by session id. */
   sessions = new Map();
@@ -25,7 +25,6 @@ export class Ledger {
   newPerson(known) {
     const person = {
       ...known,
-      attempts: 0,
       unanswered: 0,
       userId: undefined,
       sessions: new Set(),
@@ -118,6 +117,6 @@ export class Ledger {
 }
 
 /** Of a JWT; whether it is genuine is not the question here. */
-function claims(token) {
+export function claims(token) {
   return JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
 }

@@ -40,6 +40,41 @@ function socketsByRemotePort(pid, inodes) {
   return counts;
 }
 
+/**
+ * How many bytes each of these connections has in the buffers of the system, of what the server has written and its client
+ * not read: NaN of one that is gone. Both ends are on this machine.
+ *
+ * @param {number} port of the server
+ * @param {import('node:net').Socket[]} sockets of clients that read nothing
+ */
+export function bufferedBytes(port, sockets) {
+  const queues = new Map();
+  for (const [local, remote, state, sending, receiving] of tcpTable()) {
+    const isOpen = state === established;
+    if (isOpen && local === port) queues.set(`to ${remote}`, sending);
+    if (isOpen && remote === port) queues.set(`at ${local}`, receiving);
+  }
+  return sockets.map(
+    ({ localPort, bytesRead }) =>
+      (queues.get(`to ${localPort}`) ?? Number.NaN) +
+      (queues.get(`at ${localPort}`) ?? Number.NaN) +
+      bytesRead,
+  );
+}
+
+// proc(5), net/tcp
+const established = '01';
+
+function tcpTable() {
+  const hexadecimal = (text) => Number.parseInt(text, 16);
+  const [, ...lines] = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n');
+  return lines.map((line) => {
+    const [, local, remote, state, queues] = line.trim().split(/\s+/);
+    const [local_, remote_] = [local, remote].map((address) => hexadecimal(address.split(':')[1]));
+    return [local_, remote_, state, ...queues.split(':').map(hexadecimal)];
+  });
+}
+
 /** The value below which this share of all lies; NaN of none. */
 export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);

@@ -13,9 +13,23 @@ const abilities = {
   proc: () => process.platform === 'linux',
 };
 
-/** What of this is not to be had here: programs on PATH, or 'root', 'netns', 'tmpfs', 'proc'. */
+/** What of this is not to be had here: programs on PATH, or 'root', 'netns', 'tmpfs', 'proc', or 'files:6000', open at once. */
 export function missing(needs) {
-  return needs.filter((need) => !(abilities[need] ?? (() => isOnPath(need)))());
+  return needs.filter((need) => !isThere(need));
+}
+
+function isThere(need) {
+  const [, files] = /^files:(\d+)$/.exec(need) ?? [];
+  if (files) return openFilesLimit() >= Number(files);
+  return abilities[need] ? abilities[need]() : isOnPath(need);
+}
+
+/** Of this process and those that it starts; Node raises the soft limit to the hard one as it starts. */
+function openFilesLimit() {
+  // Without the names of hosts, which would be looked up
+  const report = Object.assign(process.report, { excludeNetwork: true });
+  const { soft } = report.getReport().userLimits?.open_files ?? {};
+  return soft === 'unlimited' || soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
 function isOnPath(program) {

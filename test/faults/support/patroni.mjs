@@ -8,6 +8,7 @@ import { accountFor } from '../../../dist/embedded/account.js';
 import { start as spawnProgram } from '../../../dist/embedded/command.js';
 import { freePort } from '../../../scripts/processes.mjs';
 import { own, processesIn, signalAll } from './belongings.mjs';
+import { startEtcd } from './etcd.mjs';
 import { startHaproxy } from './haproxy.mjs';
 import { folderOf, needsOf } from './postgres-programs.mjs';
 
@@ -23,11 +24,9 @@ const patience = 120_000;
 
 /**
  * Builds a cluster of two Postgres nodes under Patroni, with etcd and HAProxy, all on loopback and as an unprivileged user
- * when this is root.
- *
- * @param {{ synchronous?: boolean }} options whether a commit waits for the standby
+ * when this is root. A commit waits for the standby.
  */
-export async function createPatroniCluster({ synchronous = true } = {}) {
+export async function createPatroniCluster() {
   const home = mkdtempSync(path.join(tmpdir(), 'gatehouse-patroni-'));
   own('folder', home);
   const account = accountFor(home);
@@ -38,7 +37,7 @@ export async function createPatroniCluster({ synchronous = true } = {}) {
   const nodes = [];
   for (const name of ['node1', 'node2']) {
     const ports = { postgres: await freePort(), rest: await freePort() };
-    nodes.push(new Node({ name, home, account, ports, etcd, password, synchronous }));
+    nodes.push(new Node({ name, home, account, ports, etcd, password }));
   }
   for (const node of nodes) node.start();
   const haproxy = await startHaproxy((port) => proxySections(port, nodes));
@@ -47,7 +46,7 @@ export async function createPatroniCluster({ synchronous = true } = {}) {
   return cluster;
 }
 
-// As README.md has it
+// As docs/reliability.md has it, "Another leader"
 function proxySections(port, nodes) {
   const servers = nodes.map(
     ({ name, ports }) => `  server ${name} 127.0.0.1:${ports.postgres} check port ${ports.rest}\n`,
@@ -121,12 +120,11 @@ class PatroniCluster {
     return this.nodes.find((node) => node.name === name);
   }
 
-  /** The standby has all that was committed, and, where that is asked for, commits wait for it. */
+  /** The standby has all that was committed, and commits wait for it. */
   async #isReplicating(leader) {
     try {
       const rows = await ask(leader.url('postgres'), 'SELECT state, sync_state FROM pg_stat_replication');
-      const wanted = leader.synchronous ? 'sync' : 'async';
-      return rows.some(({ state, sync_state }) => state === 'streaming' && sync_state === wanted);
+      return rows.some(({ state, sync_state }) => state === 'streaming' && sync_state === 'sync');
     } catch {
       return false;
     }
@@ -173,7 +171,7 @@ class Node {
 
   // JSON is YAML
   #configuration() {
-    const { name, folder, data, ports, etcd, password, synchronous } = this;
+    const { name, folder, data, ports, etcd, password } = this;
     const rest = `127.0.0.1:${ports.rest}`;
     const address = `127.0.0.1:${ports.postgres}`;
     return {
@@ -184,7 +182,7 @@ class Node {
       bootstrap: {
         dcs: {
           ...timing,
-          synchronous_mode: synchronous,
+          synchronous_mode: true,
           postgresql: {
             use_pg_rewind: true,
             parameters: {
@@ -215,35 +213,6 @@ class Node {
         remove_data_directory_on_rewind_failure: true,
       },
     };
-  }
-}
-
-/** Gives the address for its clients. */
-async function startEtcd(home, account) {
-  const folder = path.join(home, 'etcd');
-  mkdirSync(folder);
-  give(folder, account);
-  const [client, peer] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`);
-  const flags = {
-    name: 'only',
-    'data-dir': path.join(folder, 'data'),
-    'listen-client-urls': client,
-    'advertise-client-urls': client,
-    'listen-peer-urls': peer,
-    'initial-advertise-peer-urls': peer,
-    'initial-cluster': `only=${peer}`,
-  };
-  const output = path.join(folder, 'etcd.log');
-  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  const child = spawnProgram('etcd', args, { account, cwd: folder, output: openSync(output, 'a') });
-  own('process', child.pid);
-  const deadline = performance.now() + patience;
-  for (;;) {
-    const answer = await fetch(`${client}/health`).catch(() => undefined);
-    if ((await answer?.json())?.health === 'true') return new URL(client).host;
-    if (child.exitCode !== null || performance.now() > deadline)
-      throw new Error(`etcd did not start:\n${readFileSync(output, 'utf8').slice(-2000)}`);
-    await sleep(100);
   }
 }
 

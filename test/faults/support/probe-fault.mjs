@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { conclude, latencyBroken, phase, withoutFailures } from './bars.mjs';
 import { createCluster } from './cluster.mjs';
-import { latencyBroken, phase, registerAndLogIn, withoutFailures } from './hostile.mjs';
+import { registerAndLogIn } from './hostile.mjs';
 import { startObserver } from './observer.mjs';
 import { startReplica } from './service.mjs';
 
@@ -12,8 +13,8 @@ const readyWithinMs = 1000;
  * changes when it should and not else.
  *
  * @param {object} options
- * @param {(at: { cluster, replica, token, short, log }) => Promise<{ began: number, ended: number, saw: string }>} options.inject
- *   causes the fault and ends it; times are those of Date.now()
+ * @param {(at: { cluster, replica, token, short, log }) => Promise<{ began: number, ended: number, saw: string, broken?: string[] }>} options.inject
+ *   causes the fault and ends it; times are those of Date.now(); `broken` says why it was not the fault that it should be
  * @param {string} [options.reason] why /readyz is 503 meanwhile; without one it stays 200
  */
 export async function probeFault({ short, log, inject, reason, env }) {
@@ -23,16 +24,14 @@ export async function probeFault({ short, log, inject, reason, env }) {
   const observer = await startObserver({ origin: replica.origin, token });
   await sleep(1000);
   const calmFrom = Date.now();
-  await sleep(short ? 2000 : 5000);
-  const { began, ended, saw } = await inject({ cluster, replica, token, short, log });
+  await sleep(short ? 3000 : 5000);
+  const { began, ended, saw, broken: uncaused = [] } = await inject({ cluster, replica, token, short, log });
   await sleep(short ? 3000 : 6000);
   const seen = await observer.stop();
-  const calm = phase(seen, [
-    [calmFrom, began],
-    [ended + readyWithinMs, Date.now()],
-  ]);
+  const calm = phase(seen, [[calmFrom, began]]);
   const during = phase(seen, [[began, ended]]);
   const broken = [
+    ...uncaused,
     ...latencyBroken(calm, during, ['livez']),
     ...(seen.restarts() > 0 ? [`an orchestrator would have restarted it ${seen.restarts()} times`] : []),
     ...readinessBroken(seen.transitions, { began, ended, reason }),
@@ -48,8 +47,7 @@ export async function probeFault({ short, log, inject, reason, env }) {
     ...(reason && { recoveredMs: Math.max(0, (seen.transitions.at(-1)?.at ?? ended) - ended) }),
     figures: { calm: withoutFailures(calm), during: withoutFailures(during), readyz, endedMs: ended - began },
   };
-  if (broken.length > 0) throw Object.assign(new Error(broken.join('\n')), { result });
-  return result;
+  return conclude({ broken, calm, result });
 }
 
 function readinessBroken([first, ...changes], { began, ended, reason }) {

@@ -1,22 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// Left for the files and other connections of the two processes
-const reserved = 1000;
-const keptBytes = 4000;
-
-/** How many connections this process may hold; a limit of open files below that is told through `log`. */
-export function affordable(count, log) {
-  const [, soft] = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-  const most = Number(soft ?? 1024) - reserved;
-  if (most < count) log(`only ${most} connections instead of ${count}: the limit of open files is ${soft}`);
-  return Math.min(count, most);
-}
+// More than the answers that a connection may have
+const keptBytes = 60_000;
 
 /** Many connections to one port, and what the server does with them. */
 export class Swarm {
-  /** { socket, openedAt, text, closedAfterMs, error }, of each connection ever opened. */
+  /** { socket, openedAt, text, answeredAt, closedAfterMs, error }, of each connection ever opened; `answeredAt` has a time for each answer. */
   members = [];
 
   constructor(port) {
@@ -39,7 +29,7 @@ export class Swarm {
   }
 
   #open({ first, read, opened, index }) {
-    const member = { openedAt: performance.now(), text: '' };
+    const member = { openedAt: performance.now(), text: '', answeredAt: [] };
     this.members.push(member);
     const socket = connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: false });
     member.socket = socket;
@@ -57,6 +47,8 @@ export class Swarm {
     else
       socket.on('data', (bytes) => {
         if (member.text.length < keptBytes) member.text += bytes.toString('latin1');
+        const answers = member.text.match(/HTTP\/1\.1 \d/g)?.length ?? 0;
+        while (member.answeredAt.length < answers) member.answeredAt.push(performance.now());
       });
   }
 

@@ -87,13 +87,8 @@ class User {
     });
     const { name, email, password } = person;
     const body = { name, email, password, location: 'London' };
-    const attempt = async () => {
-      person.attempts += 1;
-      return this.ledger.registered(
-        person,
-        await this.ask('register', 'POST', '/api/v1/register-user', { body }),
-      );
-    };
+    const attempt = async () =>
+      this.ledger.registered(person, await this.ask('register', 'POST', '/api/v1/register-user', { body }));
     await this.until(attempt);
     if (person.userId !== undefined) this.registered.push(person);
     if (this.registered.length % 10 === 0) await attempt();

@@ -1,16 +1,11 @@
 import { quantile, tally } from './measure.mjs';
+import { endsWithinMs } from './outcome.mjs';
+import { poolSize } from './pool.mjs';
+import { isGood, kinds, kindsUnasked, timesAllowed, timesToRecover, wholeWithinMs } from './recovery.mjs';
 
-const deadlineMs = 5000;
-// Of a busy machine, and of the client that measures
-const allowanceMs = 500;
-const wholeWithinMs = 1000;
 const unreadyWithinMs = 2000;
 const readyWithinMs = 1000;
-const poolSize = 10;
-const kinds = ['register', 'login', 'refresh', 'me'];
-const good = { register: [201, 409], login: [200], refresh: [200, 401], me: [200] };
 
-const isGood = ({ kind, status }) => good[kind].includes(status);
 const nameOf = ({ status, code, error }) =>
   status === undefined ? `no answer (${error})` : `${status} ${code ?? ''}`.trim();
 
@@ -21,12 +16,13 @@ const nameOf = ({ status, code, error }) =>
  * @throws Error that names every broken promise, with the same figures as `result`
  */
 export function judge(seen) {
-  const recovered = timesToRecover(seen);
-  const recoveredMs = Math.max(...Object.values(recovered));
   const { ledger, audited } = seen;
+  const allowed = timesAllowed(seen);
+  const recovered = timesToRecover(seen, allowed);
+  const recoveredMs = Math.max(...Object.values(recovered));
   const promises = {
     answers: answersBroken(seen),
-    recovery: recoveryBroken(seen, recoveredMs),
+    recovery: recoveryBroken(seen, { recovered, allowed }),
     ledger: ledger.violations,
     lost: audited.lost,
     twice: audited.twice,
@@ -37,7 +33,7 @@ export function judge(seen) {
     saw: describe(seen),
     recoveredMs,
     lost: audited.lost.length,
-    figures: { recovered, ...figuresOf(seen) },
+    figures: { recovered, allowed, ...figuresOf(seen) },
   };
   const lines = Object.entries(promises).flatMap(([name, found]) => summarise(name, found));
   if (lines.length === 0) return result;
@@ -58,39 +54,23 @@ function answersBroken({ ledger }) {
     if (!isGood(request) && !refused) broken.push(`${kind} ${nameOf(request)} after ${Math.round(ms)} ms`);
     if (refused && !/^[1-9]\d*$/.test(retryAfter ?? ''))
       broken.push(`${kind} 503 with Retry-After ${retryAfter}`);
-    if (ms > deadlineMs + allowanceMs) broken.push(`${kind} ${nameOf(request)} took ${Math.round(ms)} ms`);
+    if (ms > endsWithinMs) broken.push(`${kind} ${nameOf(request)} took ${Math.round(ms)} ms`);
   }
   return broken;
 }
 
-/**
- * How long after Postgres accepts connections a client that asks has its answer: when the last request was sent that failed,
- * and what the first one took that was sent after it and did not. By kind, the longest of all periods.
- */
-function timesToRecover({ ledger, periods }) {
-  const timeOf = (kind) =>
-    periods.map(({ accepting }, index) => {
-      const next = periods[index + 1]?.began ?? Number.POSITIVE_INFINITY;
-      const since = ledger.requests.filter(
-        (each) => each.kind === kind && each.start > accepting && each.end < next,
-      );
-      const lastFailed = Math.max(
-        accepting,
-        ...since.filter((each) => !isGood(each)).map(({ start }) => start),
-      );
-      const [first] = since.filter(({ start }) => start > lastFailed).sort((a, b) => a.start - b.start);
-      return lastFailed - accepting + (first?.ms ?? 0);
-    });
-  return Object.fromEntries(kinds.map((kind) => [kind, Math.max(...timeOf(kind))]));
-}
-
-function recoveryBroken({ ledger, periods, calmUntil }, recoveredMs) {
-  const broken = [];
+function recoveryBroken({ ledger, periods, calmUntil }, { recovered, allowed }) {
   const { accepting } = periods.at(-1);
   const calmRequests = ledger.requests.filter(({ end }) => end < calmUntil);
-  const slowest = Math.max(...calmRequests.map(({ ms }) => ms));
-  if (recoveredMs > wholeWithinMs + slowest)
-    broken.push(`whole again ${Math.round(recoveredMs)} ms after Postgres accepted connections`);
+  const broken = [
+    ...kinds
+      .filter((kind) => !(recovered[kind] <= allowed[kind]))
+      .map(
+        (kind) =>
+          `${kind}: answered again ${Math.round(recovered[kind])} ms after Postgres accepted connections, more than ${Math.round(allowed[kind])}`,
+      ),
+    ...kindsUnasked(ledger, periods),
+  ];
   if (!ledger.requests.some((each) => each.end > calmUntil && !isGood(each)))
     broken.push('no request met the fault, so this shows nothing');
   const failedBefore = calmRequests.filter((each) => !isGood(each));

@@ -4,7 +4,7 @@ import { databaseFault } from '../support/database-fault.mjs';
 const maxConnections = 30;
 
 export default {
-  name: 'database/full-house',
+  name: 'database/max-connections',
   promise:
     'Others take every connection that max_connections allows, for 10 s, and the service loses all of its own',
   inShort: false,

@@ -6,11 +6,12 @@ import { Swarm } from '../support/swarm.mjs';
 const most = 500;
 
 export default {
-  name: 'hostile/full-house',
+  name: 'hostile/too-many-connections',
   promise:
     'More connections than CONNECTIONS_MAX: the ones that were waited for the longest make room; good clients, new ones too, notice nothing',
-  needs: ['proc'],
-  run: (context) => hostileFault({ ...context, attack, env: { CONNECTIONS_MAX: String(most) } }),
+  needs: ['proc', 'files:2500'],
+  run: (context) =>
+    hostileFault({ ...context, attack, env: { CONNECTIONS_MAX: String(most) }, shortTimes: 2 }),
 };
 
 /** Three times as many as there may be, half of them silent and half within a login, again and again. */
@@ -23,7 +24,7 @@ async function attack({ replica, short }) {
   const outcomes = swarm.outcomes();
   const broken = [...swarm.malformed()];
   if (open > most) broken.push(`${open} connections are open, and ${most} may be`);
-  if (open < most / 2) broken.push(`only ${open} connections are open: the house was not full`);
+  if (open < most / 2) broken.push(`only ${open} connections are open: there was room for all`);
   return {
     saw: `${3 * most} connections where ${most} may be: ${JSON.stringify(outcomes)}`,
     broken,

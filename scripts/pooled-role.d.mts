@@ -1,0 +1,1 @@
+export function roleSettings(role: string): string;
