@@ -100,8 +100,11 @@ async function offer(world, { rate, seconds, shares }) {
     for (; sent < due; sent++) {
       const dueAt = began + (sent * 1000) / rate;
       late = Math.max(late, now - dueAt);
-      const kind = kinds.next().value;
-      const { bytes, onAnswer } = requests[kind]() ?? requests.me();
+      const drawn = kinds.next().value;
+      const next = requests[drawn]();
+      // Every session is being refreshed
+      const kind = next === undefined ? 'me' : drawn;
+      const { bytes, onAnswer } = next ?? requests.me();
       const connection =
         free.pop() ??
         new Connection(port, (lost) => {

@@ -55,11 +55,11 @@ async function measure() {
     return (await answer)[0];
   };
   progress('registering users');
-  const users = await registerUsers(service.url, 16);
-  const sessions = await openSessions(service.url, users.slice(0, 8), 80);
+  const users = await registerUsers(service.url, 8);
+  const sessions = await openSessions(service.url, users.slice(0, 6), 60);
   const port = Number(new URL(service.url).port);
   // Not the users of the sessions: each login may end the oldest
-  await ask({ port, sessions, credentials: users.slice(8), rate: 50, seconds: 1, shares });
+  await ask({ port, sessions, credentials: users.slice(6), rate: 50, seconds: 1, shares });
 
   const offer = async (rate, seconds) => {
     const result = summed(seconds, await ask({ rate, seconds, shares }));
