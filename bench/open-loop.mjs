@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 // Requests that have no answer after this many milliseconds count as lost
-const patienceMs = 10_000;
+const patienceMs = 6000;
 const turnMs = 2;
 
 /** One keep-alive connection with one request at a time. */

@@ -21,8 +21,8 @@ const shares = { me: 0.85, refresh: 0.149, login: 0.001 };
 const factors = [0.5, 1, 1.5, 2, 3];
 const plan = quick
   ? { rampFrom: 100, rampTo: 200, rampSeconds: 1, seconds: 2 }
-  : { rampFrom: 200, rampTo: 50_000, rampSeconds: 2.5, seconds: 8 };
-const growth = 1.25;
+  : { rampFrom: 300, rampTo: 50_000, rampSeconds: 2, seconds: 6 };
+const growth = 1.3;
 // Of a load that is sustained: nearly all is answered, and soon
 const sustained = { share: 0.99, p99Ms: 250 };
 const bars = { goodputShareAtTwice: 0.9, deadlineMs: defaultOf('REQUEST_DEADLINE_MS') };
@@ -78,10 +78,14 @@ async function measure() {
 /** The highest rate of a rising row that is sustained; requests per second. */
 async function ramp(offer) {
   let carried = plan.rampFrom;
-  for (let rate = plan.rampFrom; rate <= plan.rampTo; rate *= growth) {
+  const isSustained = async (rate) => {
     const { goodput, offered, p99 } = await offer(rate, plan.rampSeconds);
     progress(`${Math.round(rate)} a second: ${Math.round(goodput)} answered, p99 ${Math.round(p99)} ms`);
-    if (goodput < offered * sustained.share || p99 > sustained.p99Ms) break;
+    return goodput >= offered * sustained.share && p99 <= sustained.p99Ms;
+  };
+  for (let rate = plan.rampFrom; rate <= plan.rampTo; rate *= growth) {
+    // Something else may have had the machine
+    if (!(await isSustained(rate)) && !(await isSustained(rate))) break;
     carried = rate;
   }
   return carried;
