@@ -59,7 +59,7 @@ async function measure() {
   const sessions = await openSessions(service.url, users.slice(0, 6), 60);
   const port = Number(new URL(service.url).port);
   // Not the users of the sessions: each login may end the oldest
-  await ask({ port, sessions, credentials: users.slice(6), rate: 50, seconds: 1, shares });
+  await ask({ port, sessions, credentials: users.slice(6), rate: 200, seconds: 3, shares });
 
   const offer = async (rate, seconds) => {
     const result = summed(seconds, await ask({ rate, seconds, shares }));

@@ -16,7 +16,7 @@ import lastAnswer, { acceptWaiting } from './http/last-answer.ts';
 import rateLimits from './http/limits/rate-limits.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
-import overload, { refuseLongWaits } from './http/overload.ts';
+import overload from './http/overload.ts';
 import proxyWatch from './http/proxy-watch.ts';
 import rawErrors from './http/raw-errors.ts';
 import requestId from './http/request-id.ts';
@@ -59,6 +59,11 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     loggerInstance: deps.logger,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  await app.register(overload, {
+    ...config,
+    lifecycle: deps.lifecycle,
+    databaseWaitMs: () => app.poolWait.estimateMs(),
+  });
   await app.register(connections, config);
   await app.register(errorHandler);
   await app.register(lastAnswer, deps);
@@ -68,7 +73,6 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(securityHeaders, config);
   await app.register(rawErrors);
   await app.register(proxyWatch);
-  await app.register(overload, config);
   await app.register(notFound);
   await app.register(iJson);
   await app.register(deadline, config);
@@ -119,11 +123,6 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
   await app.register(async (api) => {
     api.addHook('onRequest', requireStarted(deps.lifecycle));
-    if (config.EVENT_LOOP_DELAY_MAX_MS > 0)
-      api.addHook(
-        'onRequest',
-        refuseLongWaits(() => app.poolWait.estimateMs(), app.log),
-      );
     // No cache may store tokens or personal data (RFC 6749 §5.1)
     api.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store');

@@ -225,7 +225,7 @@ export const settingsSchema = Type.Object({
     maximum: 10_000,
     default: 400,
     description:
-      'Delay of the event loop at which nine in ten requests are refused with 503, and some from a quarter of it on; probes never are; 0 turns shedding off',
+      'Delay of the event loop at which nearly all requests are refused with 503, and some from a quarter of it on; probes never are; 0 turns shedding off',
   }),
   CONNECTIONS_MAX: Type.Integer({
     minimum: 100,

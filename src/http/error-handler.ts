@@ -56,8 +56,6 @@ const expected: ErrorCode[] = [
 ];
 
 function severity({ statusCode, code }: ApiError): 'error' | 'warn' | 'debug' {
-  // Many at once, and said once of all
-  if (code === 'OVERLOADED') return 'debug';
   if (expected.includes(code)) return 'warn';
   return statusCode >= 500 ? 'error' : 'debug';
 }

@@ -2,7 +2,6 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
-import { alwaysServed } from './overload.ts';
 import { headersOf, probeRefusals } from './refusals.ts';
 import { healthResponse, type NotReadyReason, notReadyReasons, notReadyResponse } from './schemas/health.ts';
 
@@ -48,7 +47,6 @@ export default async function health(instance: FastifyInstance, options: HealthO
   app.route({
     method: 'GET',
     url: '/livez',
-    config: alwaysServed,
     schema: {
       operationId: 'getLiveness',
       tags: ['health'],
@@ -63,7 +61,6 @@ export default async function health(instance: FastifyInstance, options: HealthO
   app.route({
     method: 'GET',
     url: '/readyz',
-    config: alwaysServed,
     schema: {
       operationId: 'getReadiness',
       tags: ['health'],
@@ -86,7 +83,6 @@ export default async function health(instance: FastifyInstance, options: HealthO
   app.route({
     method: 'GET',
     url: '/startupz',
-    config: alwaysServed,
     schema: {
       operationId: 'getStartup',
       tags: ['health'],
