@@ -7,6 +7,7 @@ import path from 'node:path';
 import { openDatabase } from '../scripts/database.mjs';
 import { measureCost } from './cost.mjs';
 import { startLoad } from './load-generator.mjs';
+import { openSessions, registerUsers } from './people.mjs';
 import { describeMachine, judge, render, save } from './report.mjs';
 import { startFloor, startGatehouse } from './servers.mjs';
 import { plan, quick } from './settings.mjs';
@@ -56,43 +57,6 @@ async function measure() {
     await service.stop();
   }
   return { machine, costs, storms };
-}
-
-/** Registers users over HTTP; gives their credentials. */
-async function registerUsers(url, count) {
-  const credentials = Array.from({ length: count }, () => ({
-    email: `bench-${randomBytes(6).toString('hex')}@example.com`,
-    password: randomText(18),
-  }));
-  const person = { name: 'Ada Lovelace', location: 'London' };
-  await twoAtATime(credentials, (each) => post(`${url}/api/v1/register-user`, { ...each, ...person }, 201));
-  return credentials;
-}
-
-/** Logs in as each user in turn, `count` times in all; gives the token pairs. */
-async function openSessions(url, credentials, count) {
-  const turns = Array.from({ length: count }, (_, index) => credentials[index % credentials.length]);
-  return twoAtATime(turns, (each) => post(`${url}/api/v1/auth/login`, each, 200));
-}
-
-/** Few enough at once that the hash queue refuses none. */
-async function twoAtATime(items, work) {
-  const results = [];
-  for (let index = 0; index < items.length; index += 2) {
-    results.push(...(await Promise.all(items.slice(index, index + 2).map(work))));
-  }
-  return results;
-}
-
-async function post(url, body, expected) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.text();
-  if (response.status !== expected) throw new Error(`${url}: ${response.status} ${answer}`);
-  return JSON.parse(answer);
 }
 
 /** Rejects on Ctrl-C, on SIGTERM and when the run takes too long. */

@@ -91,11 +91,13 @@ async function runTap(url, poolerUrl) {
 
 // What the contract fuzzers say of their requests, with the seed
 const isFigure = /^\s*# fuzzed /;
+const isSkipped = /^\s*ok .* # SKIP needs /;
 
 async function condense(tap) {
   let diagnosis = false;
   for await (const line of createInterface({ input: tap })) {
-    if (/^(not )?ok/.test(line) || /^\s*not ok/.test(line) || isFigure.test(line)) console.log(line);
+    if (/^(not )?ok/.test(line) || /^\s*not ok/.test(line) || isFigure.test(line) || isSkipped.test(line))
+      console.log(line);
     else if (/^\s*---$/.test(line)) diagnosis = true;
     if (diagnosis) console.log(line);
     if (/^\s*\.\.\.$/.test(line)) diagnosis = false;

@@ -13,8 +13,11 @@ import forms from './http/forms.ts';
 import health, { type Lifecycle, requireStarted } from './http/health.ts';
 import iJson from './http/i-json.ts';
 import lastAnswer, { acceptWaiting } from './http/last-answer.ts';
+import rateLimits from './http/limits/rate-limits.ts';
 import notFound from './http/not-found.ts';
 import openapi from './http/openapi.ts';
+import overload from './http/overload.ts';
+import proxyWatch from './http/proxy-watch.ts';
 import rawErrors from './http/raw-errors.ts';
 import requestId from './http/request-id.ts';
 import requestLog from './http/request-log.ts';
@@ -37,11 +40,13 @@ import registerRoutes from './routes/register.ts';
 import sessionRoutes from './routes/sessions.ts';
 import userRoutes from './routes/users.ts';
 import wellKnownRoutes from './routes/well-known.ts';
+import { addressesOfSessions } from './sessions/addresses.ts';
 import { SessionPruner } from './sessions/prune.ts';
 import type { SessionLimits } from './sessions/token-pair.ts';
 import postgres from './storage/postgres.ts';
 import { DatabaseProbe } from './storage/probe.ts';
 import jwt from './tokens/jwt.ts';
+import { isRefreshToken } from './tokens/refresh-token.ts';
 
 export interface AppDeps {
   logger: FastifyBaseLogger;
@@ -64,6 +69,11 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   if (deps.tracing) await app.register((await import('./http/tracing.ts')).default, deps.tracing);
+  await app.register(overload, {
+    ...config,
+    lifecycle: deps.lifecycle,
+    databaseWaitMs: () => app.poolWait.estimateMs(),
+  });
   await app.register(connections, config);
   await app.register(errorHandler);
   await app.register(lastAnswer, deps);
@@ -72,6 +82,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   await app.register(requestLog, deps);
   await app.register(securityHeaders, config);
   await app.register(rawErrors);
+  await app.register(proxyWatch);
   await app.register(notFound);
   await app.register(iJson);
   await app.register(deadline, config);
@@ -103,12 +114,19 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.addHook('preClose', () => acceptWaiting(app.server));
   deps.watch?.({ connections: app.connections, pool: app.pg.pool, pruner });
 
+  await app.register(rateLimits, {
+    config,
+    addressesOf: (email) => addressesOfSessions(app.database, email),
+    isOurs: (token) => isRefreshToken(app.tokens.refresh, token),
+  });
+
   await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });
 
   const domain = {
     ...deps,
     db: app.database,
     tokens: app.tokens,
+    rateLimits: app.rateLimits,
     issuer,
     audience,
     sessionLimits: sessionLimits(config),
@@ -137,7 +155,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
     await api.register(async (forClients) => {
       await forClients.register(forms);
-      forClients.addHook('preValidation', requireClient(clientRegistry(config)));
+      forClients.addHook('preValidation', requireClient(clientRegistry(config), app.rateLimits));
       await forClients.register(oauthRoutes, domain);
     });
   });

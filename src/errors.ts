@@ -44,8 +44,13 @@ export const errorCatalogue = {
   RANGE_NOT_SATISFIABLE: { status: 416, detail: 'The requested range is not there' },
   EXPECTATION_FAILED: { status: 417, detail: 'The expectation in the Expect header cannot be met' },
   VALIDATION_ERROR: { status: 422, detail: 'The request does not match what this operation accepts' },
+  RATE_LIMITED: { status: 429, detail: 'Too many attempts, try again later' },
   HEADERS_TOO_LARGE: { status: 431, detail: 'The request headers are too large' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },
+  OVERLOADED: {
+    status: 503,
+    detail: 'Too much is being asked of this instance right now, try again shortly',
+  },
   PASSWORD_HASHING_BUSY: {
     status: 503,
     detail: 'Too many passwords are being checked right now, try again shortly',

@@ -16,6 +16,7 @@ import {
   portProblems,
   productionProblems,
   proxyProblems,
+  redisProblems,
   telemetryProblems,
 } from './rules.ts';
 import { listOf, type Settings, settingsSchema } from './schema.ts';
@@ -36,6 +37,7 @@ const rules = [
   passwordProblems,
   originProblems,
   proxyProblems,
+  redisProblems,
   clientProblems,
   telemetryProblems,
 ];
@@ -187,6 +189,7 @@ function without(variables: NodeJS.Dict<string>, names: string[]): NodeJS.Dict<s
 function describe(name: string, message: string | undefined, params: SchemaError['params']): string {
   if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
   if (message === 'must be boolean') return `${name} must be true or false`;
+  if (name === 'REDIS_URL') return 'REDIS_URL must start with redis:// or rediss://';
   if (/^DATABASE_\w*URL$/.test(name)) return `${name} must start with postgres:// or postgresql://`;
   return `${name} ${message}`;
 }

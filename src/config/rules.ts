@@ -17,6 +17,10 @@ function urlProblems(name: 'DATABASE_URL' | 'DATABASE_MIGRATION_URL', settings: 
   return new URL(url).pathname.length > 1 ? [] : [`${name} names no database`];
 }
 
+export function redisProblems({ REDIS_URL: url }: Settings): string[] {
+  return url === undefined || URL.canParse(url) ? [] : ['REDIS_URL is not a valid URL'];
+}
+
 function addressProblems(settings: Settings): string[] {
   if (settings.DATABASE_URL !== undefined) return urlProblems('DATABASE_URL', settings);
   const names = ['DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const;

@@ -9,6 +9,15 @@ const oneOf = <const Values extends readonly string[]>(
 const days = (value: number, description: string) =>
   Type.Integer({ minimum: 1, maximum: 3650, default: value, description });
 
+/** How many of something one key may have in RATE_LIMIT_WINDOW_SECONDS; 0 is no limit. */
+const perWindow = (value: number, what: string) =>
+  Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000,
+    default: value,
+    description: `${what}, in each window; 0 turns this limit off`,
+  });
+
 /**
  * Every setting Gatehouse knows, by the name of its environment variable. The README's table and `.env.example`
  * are checked against this schema.
@@ -179,6 +188,34 @@ export const settingsSchema = Type.Object({
     default: '',
     description: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, separated by commas',
   }),
+  REDIS_URL: Type.Optional(
+    Type.String({
+      pattern: '^rediss?://',
+      description:
+        'Redis by which replicas share what they have counted for rate limits; each counts for itself without',
+    }),
+  ),
+  RATE_LIMIT_WINDOW_SECONDS: Type.Integer({
+    minimum: 1,
+    maximum: 86_400,
+    default: 900,
+    description: 'Seconds in which rate limits count, from the first attempt that counts',
+  }),
+  RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS: perWindow(10, 'Failed logins to an account from one address'),
+  RATE_LIMIT_LOGINS_PER_ADDRESS: perWindow(
+    100,
+    'Failed logins from one address, to accounts that have not logged in from there',
+  ),
+  RATE_LIMIT_LOGINS_PER_ACCOUNT: perWindow(
+    100,
+    'Failed logins to one account, from addresses it has not logged in from',
+  ),
+  RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: perWindow(100, 'Registrations from one address'),
+  RATE_LIMIT_REFRESHES_PER_ADDRESS: perWindow(300, 'Refused refreshes from one address'),
+  RATE_LIMIT_CLIENTS_PER_ADDRESS: perWindow(
+    30,
+    'Failed authentications of introspection clients from one address',
+  ),
   INTROSPECTION_CLIENTS: Type.String({
     default: '',
     description:
@@ -195,6 +232,13 @@ export const settingsSchema = Type.Object({
     maximum: 120_000,
     default: 5000,
     description: 'A request that has no answer by then gets 503; milliseconds from its arrival in full',
+  }),
+  EVENT_LOOP_DELAY_MAX_MS: Type.Integer({
+    minimum: 0,
+    maximum: 10_000,
+    default: 400,
+    description:
+      'Delay of the event loop at which nearly all requests are refused with 503, and some from a quarter of it on; probes never are; 0 turns shedding off',
   }),
   CONNECTIONS_MAX: Type.Integer({
     minimum: 100,

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import type { preValidationHookHandler } from 'fastify';
+import type { preValidationAsyncHookHandler } from 'fastify';
 import type { ClientRegistry } from '../clients/client-registry.ts';
 import { ApiError } from '../errors.ts';
 import { formDecoded, invalid, parametersOf } from './forms.ts';
+import type { RateLimits } from './limits/rate-limits.ts';
 
 interface ClientCredentials {
   id: string;
@@ -13,21 +14,31 @@ interface ClientCredentials {
  * Refuses requests that are not from a client, before anything else about them is judged. What the others send is then
  * in the body as an object.
  */
-export function requireClient(clients: ClientRegistry): preValidationHookHandler {
-  return (request, _reply, done) => {
+export function requireClient(
+  clients: ClientRegistry,
+  { clients: guard }: Pick<RateLimits, 'clients'>,
+): preValidationAsyncHookHandler {
+  return async (request, reply) => {
     const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
     const presented = presentedCredentials(request.headers.authorization, form);
-    const client = presented.find(({ id, secret }) => clients.verify(id, secret));
-    if (client === undefined) {
-      // An id is logged when it is one of ours; anything else may be a secret in the wrong place
-      const known = presented.find(({ id }) => clients.has(id));
-      const cause = known ? `wrong secret of client "${known.id}"` : 'no known client';
-      throw new ApiError('CLIENT_AUTHENTICATION_FAILED', { cause });
-    }
-    request.clientId = client.id;
+    const subject = presented[0]?.id ?? '';
+    request.clientId = await guard.attempt({ request, reply, subject }, () => verified(clients, presented));
     request.body = parametersOf(form);
-    done();
   };
+}
+
+/**
+ * The id of the client whose credentials these are.
+ *
+ * @throws ApiError CLIENT_AUTHENTICATION_FAILED
+ */
+function verified(clients: ClientRegistry, presented: ClientCredentials[]): string {
+  const client = presented.find(({ id, secret }) => clients.verify(id, secret));
+  if (client !== undefined) return client.id;
+  // An id is logged when it is one of ours; anything else may be a secret in the wrong place
+  const known = presented.find(({ id }) => clients.has(id));
+  const cause = known ? `wrong secret of client "${known.id}"` : 'no known client';
+  throw new ApiError('CLIENT_AUTHENTICATION_FAILED', { cause });
 }
 
 /**

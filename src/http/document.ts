@@ -57,11 +57,16 @@ export function complete(document: Document, notes: NotesByOperation): void {
       addExamples(requestBody.content, componentExamples);
     }
     for (const [status, { headers = {}, content = {} }] of Object.entries(responses)) {
-      for (const header of Object.values(headers)) header.required = true;
+      for (const [name, header] of Object.entries(headers)) header.required = isAlwaysSent(name, status);
       addExamples(content, componentExamples, examples[status]);
     }
   }
   document.components.schemas = Object.fromEntries(Object.entries(document.components.schemas).sort());
+}
+
+/** What is left of a rate limit is told where one is near; 429 says that one is used up. */
+function isAlwaysSent(header: string, status: string): boolean {
+  return status === '429' || !header.startsWith('ratelimit-');
 }
 
 /** Takes the examples out of the components, by reference: they are shown where the components are used. */

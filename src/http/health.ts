@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { ApiError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
-import { basicRefusals, headersOf } from './refusals.ts';
+import { headersOf, probeRefusals } from './refusals.ts';
 import { healthResponse, type NotReadyReason, notReadyReasons, notReadyResponse } from './schemas/health.ts';
 
 /** How far the process is in its life; whoever runs the app moves it on. */
@@ -27,7 +27,7 @@ const unready = (meaning: string, reasons: readonly NotReadyReason[]) =>
     headers: headersOf(503),
     examples: Object.fromEntries(reasons.map((reason) => [reason, notReady(reason)])),
   });
-const refusals = basicRefusals();
+const refusals = probeRefusals();
 
 /**
  * The three probes of Kubernetes. /livez answers from the event loop alone: a failing database is no reason to

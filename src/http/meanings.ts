@@ -8,6 +8,11 @@ export type Meanings = { readonly [Code in ErrorCode]?: string };
 
 const again = 'try again after `retry-after` seconds';
 
+/** Of what is refused while the event loop is slow: any operation but the probes. */
+export const fromOverload: Meanings = {
+  OVERLOADED: `Too much is being asked of this instance right now, and the request was not carried out; ${again}`,
+};
+
 export const fromAnyOperation: Meanings = {
   MALFORMED_REQUEST: 'The request is not valid HTTP; repeating it as it is does not help',
   REQUEST_TIMEOUT:
@@ -44,6 +49,8 @@ export const fromAbsentBodies: Meanings = {
 };
 
 export const fromForms: Meanings = {
+  RATE_LIMITED:
+    'Too many clients have failed to authenticate from this address; try again after `retry-after` seconds. A client that has succeeded from there is not held to what others have done',
   OAUTH_REQUEST_INVALID:
     'The parameter `token` is missing, a parameter is given twice, two clients or two ways to authenticate are used, or the form is not valid UTF-8',
   CLIENT_AUTHENTICATION_FAILED:

@@ -1,6 +1,13 @@
 import { ApiError, type ErrorCode, errorCatalogue, type FieldError } from '../errors.ts';
 import { envelope } from './error-handler.ts';
-import { fromAnyOperation, fromBodies, fromDatabase, fromForms, type Meanings } from './meanings.ts';
+import {
+  fromAnyOperation,
+  fromBodies,
+  fromDatabase,
+  fromForms,
+  fromOverload,
+  type Meanings,
+} from './meanings.ts';
 import { errorResponse } from './schemas/errors.ts';
 import { requestIdHeader } from './schemas/response.ts';
 
@@ -20,11 +27,16 @@ export function refusalsWithForm(own: Meanings = {}) {
  * @param exampleErrors what the example of a VALIDATION_ERROR finds wrong
  */
 export function refusals(own: Meanings, exampleErrors: FieldError[] = []) {
-  return responsesFor({ ...fromDatabase, ...own, ...fromAnyOperation }, exampleErrors);
+  return responsesFor({ ...fromDatabase, ...own, ...fromOverload, ...fromAnyOperation }, exampleErrors);
 }
 
-/** The refusals that even an operation may send that asks for nothing and looks nothing up. */
+/** The refusals that an operation may send that asks for nothing and looks nothing up. */
 export function basicRefusals() {
+  return responsesFor({ ...fromOverload, ...fromAnyOperation }, []);
+}
+
+/** The refusals that even a probe may send. */
+export function probeRefusals() {
   return responsesFor(fromAnyOperation, []);
 }
 
@@ -41,12 +53,18 @@ function responsesFor(meanings: Meanings, exampleErrors: FieldError[]): Record<n
   for (const [status, codes] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[status] = errorResponse({
       description: codes.map((code) => `\`${code}\`: ${meanings[code]}.`).join('\n\n'),
-      headers: headersOf(status),
+      headers: {
+        ...headersOf(status),
+        ...('RATE_LIMITED' in meanings && counted.has(status) && rateLimitHeaders),
+      },
       examples: Object.fromEntries(codes.map((code) => [code, exampleOf(code, exampleErrors)])),
     });
   }
   return responses;
 }
+
+/** What rate limits count is answered with one of these, and says how many are left. */
+const counted = new Set([401, 409]);
 
 /** Made by what makes the real ones. */
 function exampleOf(code: ErrorCode, errors: FieldError[]) {
@@ -61,15 +79,31 @@ export function headersOf(status: number): Record<string, object> {
       'www-authenticate': { type: 'string', description: 'How to authenticate (RFC 9110 §11.6.1)' },
     };
   }
-  if (status === 503) {
-    const retryAfter = {
-      type: 'integer',
-      format: 'int32',
-      minimum: 1,
-      maximum: 3600,
-      description: 'Seconds to wait',
-    };
-    return { ...requestIdHeader, 'retry-after': retryAfter };
-  }
+  if (status === 429)
+    return { ...requestIdHeader, 'retry-after': seconds(1, 86_400, 'Seconds to wait'), ...rateLimitHeaders };
+  if (status === 503) return { ...requestIdHeader, 'retry-after': seconds(1, 3600, 'Seconds to wait') };
   return requestIdHeader;
 }
+
+function seconds(minimum: number, maximum: number, description: string) {
+  return { type: 'integer', format: 'int32', minimum, maximum, description };
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-05 */
+export const rateLimitHeaders = {
+  'ratelimit-limit': {
+    type: 'integer',
+    format: 'int32',
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'How many the limit that is the nearest to its end allows in its window',
+  },
+  'ratelimit-remaining': {
+    type: 'integer',
+    format: 'int32',
+    minimum: 0,
+    maximum: 1_000_000,
+    description: 'How many are left',
+  },
+  'ratelimit-reset': seconds(0, 86_400, 'Seconds until the window ends'),
+};

@@ -23,7 +23,10 @@ export default fp<Pick<Config, 'CORS_ORIGINS'>>(
       origin: origins,
       methods: ['GET', 'POST', 'DELETE'],
       allowedHeaders: ['authorization', 'content-type', 'x-request-id'],
-      exposedHeaders: ['x-request-id', 'retry-after', 'www-authenticate'],
+      exposedHeaders: [
+        ...['x-request-id', 'retry-after', 'www-authenticate'],
+        ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+      ],
       maxAge: 7200,
     };
     await app.register(cors, {

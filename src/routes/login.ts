@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { normaliseEmail } from '../accounts/email.ts';
 import { abandoned } from '../http/deadline.ts';
+import type { RateLimits } from '../http/limits/rate-limits.ts';
 import { fromHashing } from '../http/meanings.ts';
 import { originOf } from '../http/origin.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
@@ -11,8 +13,12 @@ const paths = [
   { url: '/api/v1/auth/login', operationId: 'login' },
 ] as const;
 
+interface LoginDeps extends LogInDeps {
+  rateLimits: Pick<RateLimits, 'logins'>;
+}
+
 /** Logging in, under both names it has had. */
-const loginRoutes: FastifyPluginAsyncTypebox<LogInDeps> = async (app, deps) => {
+const loginRoutes: FastifyPluginAsyncTypebox<LoginDeps> = async (app, deps) => {
   for (const { url, operationId } of paths) {
     app.post(
       url,
@@ -31,6 +37,9 @@ const loginRoutes: FastifyPluginAsyncTypebox<LogInDeps> = async (app, deps) => {
               {
                 INVALID_CREDENTIALS:
                   'Nobody has this email, or the password is not theirs; which of the two, is not told',
+                RATE_LIMITED:
+                  'Too many logins have failed, to this account or from this address; nothing was checked. Try again after ' +
+                  '`retry-after` seconds. An address that the account has logged in from is not held to what others have done',
                 ...fromHashing,
               },
               [{ field: 'password', message: 'is required' }],
@@ -39,12 +48,15 @@ const loginRoutes: FastifyPluginAsyncTypebox<LogInDeps> = async (app, deps) => {
         },
       },
       async (request, reply) => {
-        const { userId, tokens } = await logIn(deps, {
-          ...request.body,
-          userAgent: request.headers['user-agent'] ?? null,
-          origin: originOf(request),
-          signal: abandoned(reply),
-        });
+        const subject = normaliseEmail(request.body.email);
+        const { userId, tokens } = await deps.rateLimits.logins.attempt({ request, reply, subject }, () =>
+          logIn(deps, {
+            ...request.body,
+            userAgent: request.headers['user-agent'] ?? null,
+            origin: originOf(request),
+            signal: abandoned(reply),
+          }),
+        );
         request.userId = userId;
         return tokens;
       },

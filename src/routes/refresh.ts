@@ -1,10 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { RateLimits } from '../http/limits/rate-limits.ts';
 import { originOf } from '../http/origin.ts';
 import { refusalsWithBody } from '../http/refusals.ts';
 import { refreshBody, tokenBodyLimit, tokenPairResponse } from '../http/schemas/sessions.ts';
 import { type RefreshDeps, refresh } from '../sessions/refresh.ts';
 
-const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) => {
+interface RefreshRouteDeps extends RefreshDeps {
+  rateLimits: Pick<RateLimits, 'refreshes'>;
+}
+
+const refreshRoutes: FastifyPluginAsyncTypebox<RefreshRouteDeps> = async (app, deps) => {
   app.post(
     '/api/v1/auth/refresh-token',
     {
@@ -30,6 +35,9 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
                 'The refresh token was exchanged before, and is taken for stolen: its session has been ended; the user has to log in again',
               SESSION_ENDED:
                 'The session was logged out, has expired or made room for a newer one; the user has to log in again',
+              RATE_LIMITED:
+                'Too many refresh tokens from this address were refused, and this one is no right one or was refused before; try again ' +
+                'after `retry-after` seconds',
               DATABASE_UNAVAILABLE:
                 'The database cannot be reached right now; try again with the same refresh token after `retry-after` seconds',
             },
@@ -38,8 +46,11 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshDeps> = async (app, deps) 
         },
       },
     },
-    async (request) => {
-      const { userId, tokens } = await refresh(deps, request.body.refresh_token, originOf(request));
+    async (request, reply) => {
+      const { refresh_token: subject } = request.body;
+      const { userId, tokens } = await deps.rateLimits.refreshes.attempt({ request, reply, subject }, () =>
+        refresh(deps, subject, originOf(request)),
+      );
       request.userId = userId;
       return tokens;
     },

@@ -1,11 +1,13 @@
 import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
 import { type PoolSettings, poolOptions } from './connection.ts';
+import { PoolWait } from './pool-wait.ts';
 import { type Database, type StatementTrace, traced, unprepared } from './query.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
     database: Database;
+    poolWait: PoolWait;
   }
 }
 
@@ -18,6 +20,7 @@ export default fp<PostgresSettings>(
   async (app, settings) => {
     await app.register(fastifyPostgres, poolOptions(settings));
     const { pool } = app.pg;
+    app.decorate('poolWait', new PoolWait(pool));
     const database = settings.DATABASE_PREPARED_STATEMENTS ? pool : unprepared(pool);
     app.decorate('database', settings.trace ? traced(database, settings.trace) : database);
 

@@ -55,6 +55,16 @@ export function verifyRefreshToken(kind: TokenKind, token: string): RefreshToken
   return { handle: String(handle), generation: Number(generation), issuedAt: iat, expiresAt: exp };
 }
 
+/** Whether this is a refresh token of ours that has not expired; its session may have ended. */
+export function isRefreshToken(kind: TokenKind, token: string): boolean {
+  try {
+    kind.verify(token);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What the claims of a refresh token must be, beside those that every token has. */
 export const refreshTokenClaims = { handle: isHandle, generation: isGeneration };
 

@@ -35,8 +35,16 @@ const defaults = {
   PASSWORD_BLOCKLIST: 'on',
   CORS_ORIGINS: '',
   TRUST_PROXY: '',
+  RATE_LIMIT_WINDOW_SECONDS: 900,
+  RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS: 10,
+  RATE_LIMIT_LOGINS_PER_ADDRESS: 100,
+  RATE_LIMIT_LOGINS_PER_ACCOUNT: 100,
+  RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: 100,
+  RATE_LIMIT_REFRESHES_PER_ADDRESS: 300,
+  RATE_LIMIT_CLIENTS_PER_ADDRESS: 30,
   INTROSPECTION_CLIENTS: '',
   REQUEST_DEADLINE_MS: 5000,
+  EVENT_LOOP_DELAY_MAX_MS: 400,
   CONNECTIONS_MAX: 10_000,
   OTEL_EXPORTER_OTLP_HEADERS: '',
   OTEL_TRACES_SAMPLER: 'parentbased_always_on',
@@ -97,6 +105,9 @@ t.test('bounds', async (t) => {
     ['PASSWORD_MIN_LENGTH', 1, 128],
     ['PASSWORD_MAX_LENGTH', 64, 1024],
     ['REQUEST_DEADLINE_MS', 1000, 120_000],
+    ['RATE_LIMIT_WINDOW_SECONDS', 1, 86_400],
+    ['RATE_LIMIT_LOGINS_PER_ACCOUNT', 0, 1_000_000],
+    ['EVENT_LOOP_DELAY_MAX_MS', 0, 10_000],
     ['SHUTDOWN_DELAY_MS', 0, 120_000],
   ];
   // The one must be less than the other
@@ -352,4 +363,12 @@ t.test('a collector is an address, its headers are pairs, and neither is quoted'
     /^OTEL_TRACES_SAMPLER must be one of always_on, /,
   ]);
   t.match(problemsOf({ OTEL_TRACES_SAMPLER_ARG: '1.5' }), [/^OTEL_TRACES_SAMPLER_ARG must be <= 1/]);
+});
+
+t.test('REDIS_URL', async (t) => {
+  for (const good of ['redis://localhost', 'redis://:secret@redis:6379/1', 'rediss://user:secret@redis'])
+    t.strictSame(problemsOf({ REDIS_URL: good }), [], good);
+  for (const bad of ['http://redis', 'redis', 'redis:6379'])
+    t.strictSame(problemsOf({ REDIS_URL: bad }), ['REDIS_URL must start with redis:// or rediss://'], bad);
+  t.strictSame(problemsOf({ REDIS_URL: 'redis://redis:port' }), ['REDIS_URL is not a valid URL']);
 });

@@ -39,6 +39,16 @@ export const secrets = {
   REFRESH_TOKEN_SECRET: 'a-secret-for-refresh-tokens-in-tests-only-0123456789abcdef0123456789',
 };
 
+/** Tests come from one address, many more than one address may. What is said of limits is tested with their defaults. */
+export const unlimited = {
+  RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS: '0',
+  RATE_LIMIT_LOGINS_PER_ADDRESS: '0',
+  RATE_LIMIT_LOGINS_PER_ACCOUNT: '0',
+  RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '0',
+  RATE_LIMIT_REFRESHES_PER_ADDRESS: '0',
+  RATE_LIMIT_CLIENTS_PER_ADDRESS: '0',
+};
+
 export interface TestAppOptions {
   /** Settings by their environment names. */
   env?: Record<string, string>;
@@ -54,7 +64,14 @@ export interface TestAppOptions {
  */
 export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createDatabase(t));
-  const always = { BCRYPT_COST: '4', LOG_LEVEL: 'trace', SESSION_PRUNE_INTERVAL_SECONDS: '0' };
+  const always = {
+    BCRYPT_COST: '4',
+    LOG_LEVEL: 'trace',
+    SESSION_PRUNE_INTERVAL_SECONDS: '0',
+    // The tests themselves keep the event loop busy
+    EVENT_LOOP_DELAY_MAX_MS: '0',
+    ...unlimited,
+  };
   const settings = readSettings(
     { ...always, ...databaseSettings(database.url), ...options.env },
     'there-is-none.env',

@@ -57,7 +57,7 @@ export function retryDelay(policy: RetryPolicy, attempt: number, headers?: Heade
 
 // The service answers these before it has done anything. DATABASE_UNAVAILABLE is not one of them: in rare cases the
 // request has taken effect
-const refusedUntouched = ['PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN', 'NOT_READY'];
+const refusedUntouched = ['OVERLOADED', 'PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN', 'NOT_READY'];
 
 /**
  * Whether sending the request again may help and does no harm.

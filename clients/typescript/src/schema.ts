@@ -408,7 +408,7 @@ export interface components {
          * @description What went wrong; a client can act on it alone. New ones may be added: one that a client does not know means what its status says
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "MALFORMED_JSON" | "OAUTH_REQUEST_INVALID" | "AUTHENTICATION_REQUIRED" | "ACCESS_TOKEN_INVALID" | "ACCESS_TOKEN_EXPIRED" | "SESSION_ENDED" | "CLIENT_AUTHENTICATION_FAILED" | "INVALID_CREDENTIALS" | "REFRESH_TOKEN_INVALID" | "REFRESH_TOKEN_EXPIRED" | "REFRESH_TOKEN_REUSED" | "FORBIDDEN" | "NOT_FOUND" | "SESSION_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMAIL_ALREADY_EXISTS" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RANGE_NOT_SATISFIABLE" | "EXPECTATION_FAILED" | "VALIDATION_ERROR" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "PASSWORD_HASHING_BUSY" | "DATABASE_UNAVAILABLE" | "NOT_READY" | "SHUTTING_DOWN";
+        ErrorCode: "MALFORMED_REQUEST" | "MALFORMED_JSON" | "OAUTH_REQUEST_INVALID" | "AUTHENTICATION_REQUIRED" | "ACCESS_TOKEN_INVALID" | "ACCESS_TOKEN_EXPIRED" | "SESSION_ENDED" | "CLIENT_AUTHENTICATION_FAILED" | "INVALID_CREDENTIALS" | "REFRESH_TOKEN_INVALID" | "REFRESH_TOKEN_EXPIRED" | "REFRESH_TOKEN_REUSED" | "FORBIDDEN" | "NOT_FOUND" | "SESSION_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMAIL_ALREADY_EXISTS" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RANGE_NOT_SATISFIABLE" | "EXPECTATION_FAILED" | "VALIDATION_ERROR" | "RATE_LIMITED" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "OVERLOADED" | "PASSWORD_HASHING_BUSY" | "DATABASE_UNAVAILABLE" | "NOT_READY" | "SHUTTING_DOWN";
         ErrorResponse: {
             /** @description For people */
             detail: string;
@@ -1041,6 +1041,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds. */
+            503: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
         };
     };
     getServerMetadata: {
@@ -1154,6 +1167,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds. */
+            503: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
         };
     };
     createUser: {
@@ -1180,6 +1206,12 @@ export interface operations {
                 headers: {
                     /** @description Names this request in the log */
                     "x-request-id": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1228,6 +1260,12 @@ export interface operations {
                 headers: {
                     /** @description Names this request in the log */
                     "x-request-id": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1278,6 +1316,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many have registered from this address, or tried to with an email that is taken; no user was created. Try again after `retry-after` seconds. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -1306,6 +1363,8 @@ export interface operations {
              *     `PASSWORD_HASHING_BUSY`: Too many passwords are being checked right now, and this one was not; try again after `retry-after` seconds.
              *
              *     `SHUTTING_DOWN`: This instance is shutting down and did nothing; try again on a new connection, which reaches another.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
              */
             503: {
                 headers: {
@@ -1348,6 +1407,12 @@ export interface operations {
                 headers: {
                     /** @description Names this request in the log */
                     "x-request-id": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1396,6 +1461,12 @@ export interface operations {
                 headers: {
                     /** @description Names this request in the log */
                     "x-request-id": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1446,6 +1517,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many have registered from this address, or tried to with an email that is taken; no user was created. Try again after `retry-after` seconds. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -1474,6 +1564,8 @@ export interface operations {
              *     `PASSWORD_HASHING_BUSY`: Too many passwords are being checked right now, and this one was not; try again after `retry-after` seconds.
              *
              *     `SHUTTING_DOWN`: This instance is shutting down and did nothing; try again on a new connection, which reaches another.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
              */
             503: {
                 headers: {
@@ -1550,6 +1642,12 @@ export interface operations {
                     "x-request-id": string;
                     /** @description How to authenticate (RFC 9110 §11.6.1) */
                     "www-authenticate": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1611,6 +1709,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many logins have failed, to this account or from this address; nothing was checked. Try again after `retry-after` seconds. An address that the account has logged in from is not held to what others have done. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -1639,6 +1756,8 @@ export interface operations {
              *     `PASSWORD_HASHING_BUSY`: Too many passwords are being checked right now, and this one was not; try again after `retry-after` seconds.
              *
              *     `SHUTTING_DOWN`: This instance is shutting down and did nothing; try again on a new connection, which reaches another.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
              */
             503: {
                 headers: {
@@ -1715,6 +1834,12 @@ export interface operations {
                     "x-request-id": string;
                     /** @description How to authenticate (RFC 9110 §11.6.1) */
                     "www-authenticate": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1776,6 +1901,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many logins have failed, to this account or from this address; nothing was checked. Try again after `retry-after` seconds. An address that the account has logged in from is not held to what others have done. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -1804,6 +1948,8 @@ export interface operations {
              *     `PASSWORD_HASHING_BUSY`: Too many passwords are being checked right now, and this one was not; try again after `retry-after` seconds.
              *
              *     `SHUTTING_DOWN`: This instance is shutting down and did nothing; try again on a new connection, which reaches another.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
              */
             503: {
                 headers: {
@@ -1887,6 +2033,12 @@ export interface operations {
                     "x-request-id": string;
                     /** @description How to authenticate (RFC 9110 §11.6.1) */
                     "www-authenticate": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1948,6 +2100,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many refresh tokens from this address were refused, and this one is no right one or was refused before; try again after `retry-after` seconds. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -1970,7 +2141,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now; try again with the same refresh token after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now; try again with the same refresh token after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2127,7 +2302,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and the session may go on; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and the session may go on; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2249,7 +2428,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2396,7 +2579,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2531,7 +2718,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2690,7 +2881,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2836,7 +3031,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -2982,7 +3181,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -3061,6 +3264,12 @@ export interface operations {
                     "x-request-id": string;
                     /** @description How to authenticate (RFC 9110 §11.6.1) */
                     "www-authenticate": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3111,6 +3320,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many clients have failed to authenticate from this address; try again after `retry-after` seconds. A client that has succeeded from there is not held to what others have done. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -3133,7 +3361,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and in rare cases the request has taken effect all the same; try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */
@@ -3198,6 +3430,12 @@ export interface operations {
                     "x-request-id": string;
                     /** @description How to authenticate (RFC 9110 §11.6.1) */
                     "www-authenticate": string;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit"?: number;
+                    /** @description How many are left */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3248,6 +3486,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
+            /** @description `RATE_LIMITED`: Too many clients have failed to authenticate from this address; try again after `retry-after` seconds. A client that has succeeded from there is not held to what others have done. */
+            429: {
+                headers: {
+                    /** @description Names this request in the log */
+                    "x-request-id": string;
+                    /** @description Seconds to wait */
+                    "retry-after": number;
+                    /** @description How many the limit that is the nearest to its end allows in its window */
+                    "ratelimit-limit": number;
+                    /** @description How many are left */
+                    "ratelimit-remaining": number;
+                    /** @description Seconds until the window ends */
+                    "ratelimit-reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
             /** @description `HEADERS_TOO_LARGE`: The path and the headers together exceed 16 KiB. */
             431: {
                 headers: {
@@ -3270,7 +3527,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and the token must be taken to be valid still (RFC 7009 §2.2.1); try again after `retry-after` seconds. */
+            /**
+             * @description `DATABASE_UNAVAILABLE`: The database cannot be reached right now, and the token must be taken to be valid still (RFC 7009 §2.2.1); try again after `retry-after` seconds.
+             *
+             *     `OVERLOADED`: Too much is being asked of this instance right now, and the request was not carried out; try again after `retry-after` seconds.
+             */
             503: {
                 headers: {
                     /** @description Names this request in the log */

@@ -45,12 +45,12 @@ function summarise(name, found) {
   return found.length > 8 ? [...shown, `${name}: and ${found.length - 8} more`] : shown;
 }
 
-/** Only a 2xx or 4xx that the load is meant to have, or 503 DATABASE_UNAVAILABLE that says when to come back; in time. */
+/** Only a 2xx or 4xx that the load is meant to have, or 503 DATABASE_UNAVAILABLE or OVERLOADED that says when to come back; in time. */
 function answersBroken({ ledger }) {
   const broken = [];
   for (const request of ledger.requests) {
     const { kind, status, code, retryAfter, ms } = request;
-    const refused = status === 503 && code === 'DATABASE_UNAVAILABLE';
+    const refused = status === 503 && ['DATABASE_UNAVAILABLE', 'OVERLOADED'].includes(code);
     if (!isGood(request) && !refused) broken.push(`${kind} ${nameOf(request)} after ${Math.round(ms)} ms`);
     if (refused && !/^[1-9]\d*$/.test(retryAfter ?? ''))
       broken.push(`${kind} 503 with Retry-After ${retryAfter}`);

@@ -1,0 +1,167 @@
+// What becomes of a load that is more than the service can carry: see README.md. Writes docs/overload.md's table and picture.
+// Exits with 1 when a bar is missed.
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { root } from '../scripts/build.mjs';
+import { openDatabase } from '../scripts/database.mjs';
+import { stop } from '../scripts/processes.mjs';
+import { chart, page } from './overload-page.mjs';
+import { openSessions, registerUsers } from './people.mjs';
+import { describeMachine, quantile } from './report.mjs';
+import { startGatehouse } from './servers.mjs';
+import { defaultOf, quick } from './settings.mjs';
+
+const shares = { me: 0.85, refresh: 0.149, login: 0.001 };
+const factors = [0.5, 1, 1.5, 2, 3];
+const plan = quick
+  ? { rampFrom: 100, rampTo: 200, rampSeconds: 1, seconds: 2 }
+  : { rampFrom: 300, rampTo: 50_000, rampSeconds: 2, seconds: 6 };
+const growth = 1.3;
+// Of a load that is sustained: nearly all is answered, and soon
+const sustained = { share: 0.99, p99Ms: 250 };
+const bars = { goodputShareAtTwice: 0.9, deadlineMs: defaultOf('REQUEST_DEADLINE_MS') };
+const boundMs = 120_000;
+
+const opened = [];
+const progress = (message) => console.error(`bench: ${message}`);
+
+async function measure() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-'));
+  opened.push(async () => rmSync(folder, { recursive: true, force: true }));
+  const database = await openDatabase({
+    purpose: 'overload',
+    serverUrl: process.env.DATABASE_URL,
+    onProgress: progress,
+  });
+  opened.push(() => database.close());
+  const machine = await describeMachine(database);
+  const secrets = {
+    SECRET_KEY: randomBytes(32).toString('base64url'),
+    REFRESH_TOKEN_SECRET: randomBytes(32).toString('base64url'),
+  };
+  const service = await startGatehouse({ folder, databaseUrl: database.url, secrets });
+  opened.push(() => service.stop());
+  const client = fork(fileURLToPath(new URL('open-loop.mjs', import.meta.url)));
+  opened.push(() => stop(client));
+  const ask = async (message) => {
+    const answer = once(client, 'message');
+    client.send(message);
+    return (await answer)[0];
+  };
+  progress('registering users');
+  const users = await registerUsers(service.url, 8);
+  const sessions = await openSessions(service.url, users.slice(0, 6), 60);
+  const port = Number(new URL(service.url).port);
+  // Not the users of the sessions: each login may end the oldest
+  await ask({ port, sessions, credentials: users.slice(6), rate: 200, seconds: 3, shares });
+
+  const offer = async (rate, seconds) => {
+    const result = summed(seconds, await ask({ rate, seconds, shares }));
+    await sleep(500);
+    return result;
+  };
+  const sustainable = await ramp(offer);
+  const points = [];
+  for (const factor of factors) {
+    progress(`${factor} × ${Math.round(sustainable)} requests a second`);
+    points.push({ factor, ...(await offer(sustainable * factor, plan.seconds)) });
+  }
+  return { machine, shares, sustainable, seconds: plan.seconds, points };
+}
+
+/** The highest rate of a rising row that is sustained; requests per second. */
+async function ramp(offer) {
+  let carried = plan.rampFrom;
+  const isSustained = async (rate) => {
+    const { goodput, offered, p99 } = await offer(rate, plan.rampSeconds);
+    progress(`${Math.round(rate)} a second: ${Math.round(goodput)} answered, p99 ${Math.round(p99)} ms`);
+    return goodput >= offered * sustained.share && p99 <= sustained.p99Ms;
+  };
+  for (let rate = plan.rampFrom; rate <= plan.rampTo; rate *= growth) {
+    // Something else may have had the machine
+    if (!(await isSustained(rate)) && !(await isSustained(rate))) break;
+    carried = rate;
+  }
+  return carried;
+}
+
+function summed(seconds, { answers, late }) {
+  const isGood = ({ status, ms }) => status === 200 && ms <= bars.deadlineMs;
+  const good = answers.filter(isGood);
+  const times = answers
+    .filter(({ status }) => status === 200)
+    .map(({ ms }) => ms)
+    .sort((a, b) => a - b);
+  const byKind = Object.fromEntries(
+    Object.keys(shares).map((kind) => {
+      const all = answers.filter((each) => each.kind === kind);
+      return [kind, { offered: all.length / seconds, good: all.filter(isGood).length / seconds }];
+    }),
+  );
+  const statuses = {};
+  for (const { status } of answers) statuses[status] = (statuses[status] ?? 0) + 1;
+  return {
+    offered: answers.length / seconds,
+    goodput: good.length / seconds,
+    p50: quantile(times, 0.5) ?? 0,
+    p99: quantile(times, 0.99) ?? 0,
+    slowest: times.at(-1) ?? 0,
+    late,
+    byKind,
+    statuses,
+  };
+}
+
+function judge({ points }) {
+  const peak = Math.max(...points.map(({ goodput }) => goodput));
+  const twice = points.find(({ factor }) => factor === 2);
+  const slowest = Math.max(...points.map((each) => each.slowest));
+  return [
+    {
+      name: 'goodput at 2 × the sustainable load',
+      value: `${Math.round((twice.goodput / peak) * 100)} % of the peak`,
+      passes: twice.goodput >= peak * bars.goodputShareAtTwice,
+    },
+    {
+      name: 'slowest answer to what was admitted',
+      value: `${Math.round(slowest)} ms of ${bars.deadlineMs}`,
+      passes: slowest <= bars.deadlineMs,
+    },
+  ];
+}
+
+const timer = setTimeout(() => {
+  progress(`not done after ${boundMs / 1000} s`);
+  process.exitCode = 1;
+  void closeAll().then(() => process.exit());
+}, boundMs);
+
+async function closeAll() {
+  for (const close of opened.splice(0).reverse()) await close().catch((error) => progress(error.message));
+}
+
+try {
+  const result = await measure();
+  result.verdicts = judge(result);
+  const text = page(result);
+  console.log(text);
+  if (quick) progress('every part works; a quick run holds nothing to the bars, as its figures mean nothing');
+  else {
+    writeFileSync(path.join(root, 'docs', 'overload.md'), text);
+    writeFileSync(path.join(root, 'docs', 'images', 'overload.svg'), chart(result));
+    process.exitCode = result.verdicts.every(({ passes }) => passes) ? 0 : 1;
+  }
+} catch (error) {
+  progress(error.message);
+  process.exitCode = 1;
+} finally {
+  clearTimeout(timer);
+  await closeAll();
+}
+process.exit();

@@ -1,0 +1,99 @@
+import { createRequire } from 'node:module';
+import type { FastifyRateLimitOptions, FastifyRateLimitStore } from '@fastify/rate-limit';
+import type { Redis } from 'ioredis';
+import type { Callback, RedisLink } from './redis-link.ts';
+
+interface Count {
+  current: number;
+  /** Milliseconds until the window ends. */
+  ttl: number;
+}
+
+/** A store of @fastify/rate-limit, as it is and not as it is typed. */
+interface Store {
+  incr(key: string, callback: Callback<Count>, windowMs: number, max: number): void;
+  read(key: string, callback: Callback<Count>, windowMs: number, max: number): void;
+}
+
+type LocalStore = new (startsAnewWhenExceeded: boolean, backsOff: boolean, entries: number) => Store;
+type RedisStore = new (
+  startsAnewWhenExceeded: boolean,
+  backsOff: boolean,
+  redis: Redis,
+  prefix: string,
+) => Store;
+
+// The package's own stores, which it neither exports by name nor types
+const require = createRequire(import.meta.url);
+const LocalStore = require('@fastify/rate-limit/store/LocalStore.js') as LocalStore;
+const RedisStore = require('@fastify/rate-limit/store/RedisStore.js') as RedisStore;
+
+/** Of each limit in memory, about 200 bytes each; the key that was used the longest ago makes room. */
+const entriesInMemory = 20_000;
+const prefix = 'gatehouse:limit:';
+
+interface LimitOptions {
+  continueExceeding?: boolean;
+}
+
+/**
+ * The store that limits count in: in memory, and in Redis besides as long as that can be used. The higher count holds, so
+ * that none goes down when Redis fails, forgets or returns. Never fails.
+ */
+export function countersOn(link: RedisLink | undefined): new (options: FastifyRateLimitOptions) => Counters {
+  return class extends Counters {
+    constructor(options: FastifyRateLimitOptions) {
+      super(options as LimitOptions, link);
+    }
+  };
+}
+
+export class Counters implements FastifyRateLimitStore, Store {
+  readonly #memory: Store;
+  readonly #shared: Store | undefined;
+  readonly #link: RedisLink | undefined;
+
+  constructor({ continueExceeding = false }: LimitOptions, link: RedisLink | undefined) {
+    this.#link = link;
+    this.#memory = new LocalStore(continueExceeding, false, entriesInMemory);
+    this.#shared = link && new RedisStore(continueExceeding, false, link.redis, prefix);
+  }
+
+  child(options: object): Counters {
+    return new Counters(options, this.#link);
+  }
+
+  incr(...args: Parameters<Store['incr']>): void {
+    this.#inBoth('incr', ...args);
+  }
+
+  read(...args: Parameters<Store['read']>): void {
+    this.#inBoth('read', ...args);
+  }
+
+  #inBoth(
+    method: 'incr' | 'read',
+    key: string,
+    callback: Callback<Count>,
+    windowMs: number,
+    max: number,
+  ): void {
+    const link = this.#link;
+    const shared = this.#shared;
+    this.#memory[method](
+      key,
+      (error, own = { current: 0, ttl: 0 }) => {
+        // The store in memory changes what it has given out
+        const inMemory = { ...own };
+        if (!link?.isUsable || !shared) return callback(error, inMemory);
+        void link
+          .ask<Count>((done) => shared[method](key, done, windowMs, max))
+          .then((elsewhere) => {
+            callback(null, elsewhere && elsewhere.current >= inMemory.current ? elsewhere : inMemory);
+          });
+      },
+      windowMs,
+      max,
+    );
+  }
+}

@@ -1,0 +1,114 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError, type ErrorCode } from '../../errors.ts';
+import { headersOf, type Limit, type LimitName, limited, usedUp } from './limit.ts';
+
+/** What was decided about one attempt. */
+export interface Decision {
+  operation: 'login' | 'registration' | 'refresh' | 'client';
+  /** `exempted` when a limit is used up that does not hold for this attempt. */
+  outcome: 'allowed' | 'exempted' | 'limited';
+  /** The one that is used up; undefined when none is. */
+  limit: LimitName | undefined;
+  request: FastifyRequest;
+}
+
+export interface GuardOptions {
+  operation: Decision['operation'];
+  /** What is counted: a refusal with one of these codes. */
+  refusals: readonly ErrorCode[];
+  /** What succeeds is counted too. */
+  countsSuccess?: boolean;
+  /** Those that are on. */
+  limits: {
+    /** Holds for everybody, and alone for those who are exempt from the others. */
+    own?: Limit | undefined;
+    /** Hold for those who are not exempt. */
+    shared: readonly Limit[];
+  };
+  /** Who is not held to what others have used up. */
+  exemption?: Exemption;
+  onDecision: (decision: Decision) => void;
+}
+
+export interface Exemption {
+  /** Whether it is so, as far as can be told without waiting for the database: asked at each failure. */
+  isKnown(request: FastifyRequest): Promise<boolean>;
+  /** The same, whatever it takes: asked when a limit is used up. */
+  holds(request: FastifyRequest): Promise<boolean>;
+  succeeded?(request: FastifyRequest): Promise<void>;
+  failed?(request: FastifyRequest): Promise<void>;
+}
+
+export interface Attempt {
+  request: FastifyRequest;
+  reply: FastifyReply;
+  /** The account, client or token that it is for. */
+  subject: string;
+}
+
+/** Holds one kind of attempts to its limits. */
+export class Guard {
+  readonly #options: GuardOptions;
+  readonly #isOff: boolean;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+    this.#isOff = options.limits.own === undefined && options.limits.shared.length === 0;
+  }
+
+  /**
+   * Does the work, unless a limit is used up; then counts it when it went as the limits count. Nothing of the work is done for
+   * what is refused, so that no hash is computed for it, and it is the same whether or not there is such an account.
+   *
+   * @throws ApiError RATE_LIMITED with retryAfter (seconds); whatever the work throws
+   */
+  async attempt<T>({ request, reply, subject }: Attempt, work: () => Promise<T> | T): Promise<T> {
+    if (this.#isOff) return work();
+    const { refusals, countsSuccess, exemption } = this.#options;
+    request.limitSubject = subject;
+    await this.#admit(request, reply);
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      if (error instanceof ApiError && refusals.includes(error.code)) {
+        await this.#count(request, reply);
+        await exemption?.failed?.(request);
+      }
+      throw error;
+    }
+    if (countsSuccess) await this.#count(request, reply);
+    await exemption?.succeeded?.(request);
+    return result;
+  }
+
+  async #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { operation, limits, exemption, onDecision } = this.#options;
+    const { own, shared } = limits;
+    const [ownLeft = [], sharedLeft = []] = await Promise.all(
+      [own ? [own] : [], shared].map((each) => Promise.all(each.map((limit) => limit.read(request)))),
+    );
+    let exhausted = usedUp(ownLeft);
+    if (exhausted === undefined) {
+      exhausted = usedUp(sharedLeft);
+      const isExempt = exhausted !== undefined && (await exemption?.holds(request)) === true;
+      if (exhausted === undefined || isExempt) {
+        const outcome = isExempt ? 'exempted' : 'allowed';
+        return onDecision({ operation, outcome, limit: exhausted?.limit, request });
+      }
+    }
+    onDecision({ operation, outcome: 'limited', limit: exhausted.limit, request });
+    reply.headers(headersOf(exhausted));
+    throw limited(exhausted);
+  }
+
+  /** Tells what is left of the own limit, else of that which is the nearest to its end. */
+  async #count(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { limits, exemption } = this.#options;
+    const isKnown = (await exemption?.isKnown(request)) === true;
+    const counting = [...(limits.own ? [limits.own] : []), ...(isKnown ? [] : limits.shared)];
+    const allowances = await Promise.all(counting.map((limit) => limit.count(request)));
+    const [nearest] = limits.own ? allowances : allowances.sort((a, b) => a.remaining - b.remaining);
+    if (nearest) reply.headers(headersOf(nearest));
+  }
+}

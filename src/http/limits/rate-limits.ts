@@ -1,0 +1,146 @@
+import { EventEmitter } from 'node:events';
+import fastifyRateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Config } from '../../config/config.ts';
+import { countersOn } from './counters.ts';
+import { Familiar } from './familiar.ts';
+import { type Decision, type Exemption, Guard } from './guard.ts';
+import { Limit, type LimitName } from './limit.ts';
+import { LimitKeys } from './limit-keys.ts';
+import { networkOf } from './network.ts';
+import { RedisLink } from './redis-link.ts';
+import { RefusedTokens } from './refused-tokens.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    rateLimits: RateLimits;
+  }
+  interface FastifyRequest {
+    /** The account, client or token that an attempt is for, as far as limits go. */
+    limitSubject: string;
+  }
+}
+
+/** Of each kind of attempts, what holds them to their limits. */
+export interface RateLimits {
+  /** The subject is an email, normalised. */
+  readonly logins: Guard;
+  /** The subject is an email, normalised. */
+  readonly registrations: Guard;
+  /** The subject is a refresh token. */
+  readonly refreshes: Guard;
+  /** The subject is the id of a client, as presented. */
+  readonly clients: Guard;
+  /** Each decision, as it is made. */
+  readonly events: EventEmitter<{ decision: [Decision] }>;
+  /** Where attempts are counted now: `fallback` is in memory, as Redis cannot be used. */
+  readonly store: 'memory' | 'redis' | 'fallback';
+}
+
+export interface RateLimitsOptions {
+  config: Config;
+  /** Where the sessions of the account with this email were opened from. */
+  addressesOf: (email: string) => Promise<string[]>;
+  /** Whether this is a refresh token of ours that has not expired. */
+  isOurs: (refreshToken: string) => boolean;
+}
+
+/** What is counted by account and address, by address, and by account; why, is in docs/decisions/013. */
+export default fp<RateLimitsOptions>(
+  async (app, options) => {
+    const { config } = options;
+    const link = config.REDIS_URL === undefined ? undefined : await RedisLink.open(config.REDIS_URL, app.log);
+    app.addHook('onClose', async () => link?.close());
+    app.decorateRequest('limitSubject', '');
+    await app.register(fastifyRateLimit, { global: false, store: countersOn(link) });
+    app.decorate('rateLimits', {
+      ...guardsOf(app, options),
+      get store() {
+        if (link === undefined) return 'memory' as const;
+        return link.isUsable ? ('redis' as const) : ('fallback' as const);
+      },
+    });
+  },
+  { name: 'rate-limits' },
+);
+
+/** By what limits count; each gives another key for the same request. */
+function keysOf(secret: string) {
+  const keys = new LimitKeys(secret);
+  const from = (request: FastifyRequest) => networkOf(request.ip);
+  return {
+    subject: (name: string) => (request: FastifyRequest) => keys.of(name, request.limitSubject),
+    address: (name: string) => (request: FastifyRequest) => keys.of(name, from(request)),
+    both: (name: string) => (request: FastifyRequest) => keys.of(name, request.limitSubject, from(request)),
+  };
+}
+
+function guardsOf(app: FastifyInstance, { config, addressesOf, isOurs }: RateLimitsOptions) {
+  const { subject, address, both } = keysOf(config.REFRESH_TOKEN_SECRET);
+  const limit = (name: LimitName, max: number, by: typeof subject) =>
+    max === 0
+      ? undefined
+      : new Limit(app, { name, max, windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS, keyOf: by(name) });
+  const on = (limits: (Limit | undefined)[]) => limits.filter((each) => each !== undefined);
+  const events: RateLimits['events'] = new EventEmitter();
+  const onDecision = (decision: Decision) => void events.emit('decision', decision);
+
+  const homes = new Familiar(app, {
+    keyOf: both('home'),
+    otherwise: async ({ limitSubject, ip }) =>
+      (await addressesOf(limitSubject)).some((known) => networkOf(known) === networkOf(ip)),
+  });
+  const logins = new Guard({
+    operation: 'login',
+    refusals: ['INVALID_CREDENTIALS'],
+    limits: {
+      own: limit('login_account_and_address', config.RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS, both),
+      shared: on([
+        limit('login_address', config.RATE_LIMIT_LOGINS_PER_ADDRESS, address),
+        limit('login_account', config.RATE_LIMIT_LOGINS_PER_ACCOUNT, subject),
+      ]),
+    },
+    exemption: homes,
+    onDecision,
+  });
+  // Nobody is exempt. Whoever has registered knows the password
+  const registering: Exemption = {
+    isKnown: async () => false,
+    holds: async () => false,
+    succeeded: (request) => homes.succeeded(request),
+  };
+  const registrations = new Guard({
+    operation: 'registration',
+    refusals: ['EMAIL_ALREADY_EXISTS'],
+    countsSuccess: true,
+    limits: {
+      shared: on([limit('registration_address', config.RATE_LIMIT_REGISTRATIONS_PER_ADDRESS, address)]),
+    },
+    exemption: registering,
+    onDecision,
+  });
+  const refreshes = new Guard({
+    operation: 'refresh',
+    refusals: ['REFRESH_TOKEN_INVALID', 'REFRESH_TOKEN_EXPIRED', 'REFRESH_TOKEN_REUSED', 'SESSION_ENDED'],
+    limits: { shared: on([limit('refresh_address', config.RATE_LIMIT_REFRESHES_PER_ADDRESS, address)]) },
+    exemption: new RefusedTokens(app, {
+      keyOf: subject('refused'),
+      windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
+      isOurs,
+    }),
+    onDecision,
+  });
+  const failedClients = config.RATE_LIMIT_CLIENTS_PER_ADDRESS;
+  const clients = new Guard({
+    operation: 'client',
+    refusals: ['CLIENT_AUTHENTICATION_FAILED'],
+    limits: {
+      own: limit('client_account_and_address', failedClients, both),
+      shared: on([limit('client_address', failedClients, address)]),
+    },
+    exemption: new Familiar(app, { keyOf: both('client home') }),
+    onDecision,
+  });
+  return { logins, registrations, refreshes, clients, events };
+}

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { settingsSchema } from '../../src/config/schema.ts';
+import { type Answer, startApp, type TestApp } from '../support/app.ts';
+import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
+import { listen } from '../support/raw-client.ts';
+import { refused } from '../support/refused.ts';
+
+/** Makes each turn of the event loop take so many milliseconds, until it is told to stop. */
+function keepBusy(milliseconds: number): () => void {
+  let isOver = false;
+  const turn = () => {
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end);
+    if (!isOver) setImmediate(turn);
+  };
+  turn();
+  return () => {
+    isOver = true;
+  };
+}
+
+type Send = (path: string, init?: RequestInit) => Promise<Answer>;
+
+/** What is refused for overload is so before Fastify, where no injected request comes by. */
+async function overSockets(gatehouse: TestApp): Promise<Send> {
+  const port = await listen(gatehouse);
+  return async (path, init = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, init);
+    return {
+      status: answer.status,
+      headers: Object.fromEntries(answer.headers),
+      body: (await answer.json()) as Record<string, unknown>,
+    };
+  };
+}
+
+const times = (count: number, send: () => Promise<Answer>) =>
+  Promise.all(Array.from({ length: count }, send));
+const isOverloaded = ({ body }: Answer) => body['error_code'] === 'OVERLOADED';
+
+t.test('an event loop that is late: most is refused, probes never, nothing is done', async (t) => {
+  const origin = 'https://app.example.com';
+  const gatehouse = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '40', CORS_ORIGINS: origin } });
+  const { app, database, logLines } = gatehouse;
+  const send = await overSockets(gatehouse);
+  const stop = keepBusy(150);
+  t.teardown(stop);
+  await sleep(1500);
+
+  const register = () =>
+    send('/api/v1/register-user', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin },
+      body: JSON.stringify(newPerson()),
+    });
+  const answers = await times(60, register);
+  const refusals = answers.filter(isOverloaded);
+  t.ok(
+    refusals.length > 40 && refusals.length === app.overload.refused,
+    `${refusals.length} of 60 are refused`,
+  );
+  for (const answer of refusals) {
+    refused(t, answer, 'OVERLOADED');
+    t.equal(answer.headers['access-control-allow-origin'], origin);
+    t.equal(answer.headers['cache-control'], 'no-store');
+  }
+  const waits = new Set(refusals.map(({ headers }) => Number(headers['retry-after'])));
+  t.strictSame([...waits].sort(), [1, 2, 3], 'told to come back at different times');
+  for (const path of ['/livez', '/livez?from=kubelet', '/startupz'])
+    t.ok(
+      (await times(20, () => send(path))).every(({ status }) => status === 200),
+      path,
+    );
+  t.notOk((await times(20, () => send('/readyz'))).some(isOverloaded));
+  const preflight = { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } };
+  t.equal((await app.inject({ ...preflight, method: 'OPTIONS', url: '/api/v1/me' })).statusCode, 204);
+  const { rows } = await database.client.query('SELECT count(*)::int AS count FROM users');
+  t.ok(rows[0].count <= answers.length - refusals.length, 'none of them was created');
+  t.equal(logLines.filter(({ msg }) => /are refused/.test(String(msg))).length, 1, 'said once');
+
+  stop();
+  await sleep(2500);
+  t.strictSame([...new Set((await times(5, register)).map(({ status }) => status))], [201], 'after');
+});
+
+t.test('one that is somewhat late: some are refused', async (t) => {
+  const gatehouse = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '500' } });
+  const send = await overSockets(gatehouse);
+  const stop = keepBusy(300);
+  t.teardown(stop);
+  await sleep(2500);
+  const share = (await times(150, () => send('/.well-known/jwks.json'))).filter(isOverloaded).length;
+  t.ok(share > 0 && share < 150, `${share} of 150`);
+});
+
+t.test('no refusals before the service has started, nor once it is told to end', async (t) => {
+  const gatehouse = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '10' } });
+  const send = await overSockets(gatehouse);
+  const stop = keepBusy(100);
+  t.teardown(stop);
+  await sleep(1000);
+  t.ok((await times(20, () => send('/openapi.json'))).some(isOverloaded));
+  for (const phase of ['starting', 'draining'] as const) {
+    gatehouse.lifecycle.phase = phase;
+    t.notOk((await times(20, () => send('/openapi.json'))).some(isOverloaded), phase);
+  }
+});
+
+t.test('0 turns it off, and the plugin serves no page of its own', async (t) => {
+  t.equal(settingsSchema.properties.EVENT_LOOP_DELAY_MAX_MS.default, 400);
+  const gatehouse = await startApp(t, { env: { EVENT_LOOP_DELAY_MAX_MS: '0' } });
+  const send = await overSockets(gatehouse);
+  const stop = keepBusy(150);
+  t.teardown(stop);
+  await sleep(1000);
+  t.equal((await send('/.well-known/jwks.json')).status, 200);
+  refused(t, await send('/status'), 'NOT_FOUND');
+});
+
+t.test('statements that would wait long for a connection', async (t) => {
+  const gatehouse = await startApp(t, {
+    env: { EVENT_LOOP_DELAY_MAX_MS: '10000', DATABASE_POOL_SIZE: '1' },
+  });
+  const { app, database } = gatehouse;
+  const { accessToken } = await registerAndLogIn(gatehouse);
+  const send = await overSockets(gatehouse);
+  const me = () => send('/api/v1/me', { headers: bearer(accessToken) });
+  t.equal((await me()).status, 200);
+  // Each statement of the pool's one connection takes 50 ms
+  await database.client.query('ALTER TABLE users RENAME TO slow_users');
+  await database.client.query(
+    'CREATE VIEW users AS SELECT u.* FROM slow_users AS u, LATERAL (SELECT pg_sleep(0.05) WHERE u.user_id > 0) AS pause',
+  );
+  t.strictSame([...new Set((await times(5, me)).map(({ status }) => status))], [200], 'a few at once');
+
+  const late: Promise<Answer>[] = [];
+  for (let sent = 0; sent < 150; sent++) {
+    late.push(me());
+    await sleep(10);
+  }
+  const answers = await Promise.all(late);
+  const refusals = answers.filter(isOverloaded);
+  t.ok(refusals.length > 20, `${refusals.length} are refused`);
+  t.ok(answers.filter(({ status }) => status === 200).length > 10, 'others are served');
+  await sleep(1500);
+  t.equal((await me()).status, 200, 'after');
+  t.equal(app.overload.share, 0);
+});
