@@ -9,6 +9,7 @@ const clients = 60;
 export default {
   name: 'probes/hash-pool',
   promise: 'The hash pool is saturated: 60 clients that log in without a pause',
+  inShort: false,
   needs: ['proc'],
   run: (context) => probeFault({ ...context, inject }),
 };

@@ -1,7 +1,7 @@
 import { TooBusy } from './outcome.mjs';
 
 // Milliseconds, of a quiet machine of two cores, on which a server that does nothing has a p99 of less than `quietP99Ms`
-const bars = { me: 100, livez: 50, loginAfter: 1000 };
+const bars = { goodClient: 100, probe: 50, loginAfter: 1000 };
 const quietP99Ms = 10;
 const widest = 3;
 
@@ -21,15 +21,16 @@ export const withoutFailures = (kinds) =>
   );
 
 /**
- * The good client and the probe, held to their bars. What the machine has to do besides slows a server that does nothing as
+ * Good clients, of `/api/v1/me` over one connection and of `/livez` over a new one each time, held to the bar of these; or `/livez`
+ * alone to that of probes. What the machine has to do besides slows a server that does nothing as
  * well: where it was busy before the fault, the bars are wider by that much, threefold at most.
  *
  * @param {object} calm of before the fault
  */
-export function latencyBroken(calm, during, kinds = ['me', 'livez']) {
-  return kinds.flatMap((kind) => {
+export function latencyBroken(calm, during, { asProbe = false } = {}) {
+  return (asProbe ? ['livez'] : ['me', 'livez']).flatMap((kind) => {
     const { asked, p99Ms, failed } = during[kind];
-    const bar = Math.round(bars[kind] * busyness(calm));
+    const bar = Math.round((asProbe ? bars.probe : bars.goodClient) * busyness(calm));
     const broken = failed
       .slice(0, 3)
       .map(

@@ -32,7 +32,7 @@ export async function probeFault({ short, log, inject, reason, env }) {
   const during = phase(seen, [[began, ended]]);
   const broken = [
     ...uncaused,
-    ...latencyBroken(calm, during, ['livez']),
+    ...latencyBroken(calm, during, { asProbe: true }),
     ...(seen.restarts() > 0 ? [`an orchestrator would have restarted it ${seen.restarts()} times`] : []),
     ...readinessBroken(seen.transitions, { began, ended, reason }),
     ...(replica.isRunning() ? [] : ['the process has ended']),
