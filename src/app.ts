@@ -58,7 +58,7 @@ export interface AppDeps {
   /** Only when spans are sent. */
   tracing?: Tracing | undefined;
   /** Is given what may be read of the app at any time. */
-  watch?: (vitals: Pick<Vitals, 'connections' | 'pool' | 'pruner'>) => void;
+  watch?: (vitals: Omit<Vitals, 'lifecycle' | 'hasher'>) => void;
 }
 
 /** Builds the app: plugins in the order in which a request meets them. */
@@ -71,7 +71,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   if (deps.tracing) await app.register((await import('./http/tracing.ts')).default, deps.tracing);
   await app.register(overload, {
     ...config,
-    lifecycle: deps.lifecycle,
+    ...deps,
     databaseWaitMs: () => app.poolWait.estimateMs(),
   });
   await app.register(connections, config);
@@ -112,12 +112,21 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.addHook('onListen', () => pruner.start());
   app.addHook('preClose', () => pruner.stop());
   app.addHook('preClose', () => acceptWaiting(app.server));
-  deps.watch?.({ connections: app.connections, pool: app.pg.pool, pruner });
-
   await app.register(rateLimits, {
     config,
+    events: deps.events,
     addressesOf: (email) => addressesOfSessions(app.database, email),
     isOurs: (token) => isRefreshToken(app.tokens.refresh, token),
+  });
+
+  deps.watch?.({
+    connections: app.connections,
+    pool: app.pg.pool,
+    poolWait: app.poolWait,
+    overload: app.overload,
+    rateLimits: app.rateLimits,
+    proxyWatch: app.proxyWatch,
+    pruner,
   });
 
   await app.register(wellKnownRoutes, { keys: keys.access, issuer, documentation });

@@ -6,6 +6,7 @@ import fp from 'fastify-plugin';
 import type { Config } from '../config/config.ts';
 import { listOf } from '../config/schema.ts';
 import { ApiError } from '../errors.ts';
+import type { EventSink } from '../observability/events.ts';
 import { envelope } from './error-handler.ts';
 import type { Lifecycle } from './health.ts';
 import { apiPolicy } from './security-headers.ts';
@@ -26,6 +27,8 @@ export interface Overload {
 
 export interface OverloadOptions extends Pick<Config, 'EVENT_LOOP_DELAY_MAX_MS' | 'CORS_ORIGINS'> {
   lifecycle: Lifecycle;
+  /** Is told each refusal. */
+  events: EventSink;
   /** Milliseconds that a statement handed in now would wait for a connection. */
   databaseWaitMs: () => number;
 }
@@ -66,6 +69,16 @@ export default fp<OverloadOptions>(
   { name: 'overload' },
 );
 
+// Refused before it is known what it asks for
+const refusal = {
+  type: 'request',
+  method: null,
+  route: null,
+  status: 503,
+  ms: null,
+  errorCode: 'OVERLOADED',
+} as const;
+
 class Shedding implements Overload {
   readonly #app: FastifyInstance;
   readonly #options: OverloadOptions;
@@ -73,6 +86,7 @@ class Shedding implements Overload {
   readonly #body = JSON.stringify(envelope(new ApiError('OVERLOADED')));
   #refused = 0;
   #share = 0;
+  #seenBefore = 0;
   #lookedAt = performance.now();
   #saidAt = Number.NEGATIVE_INFINITY;
 
@@ -99,7 +113,10 @@ class Shedding implements Overload {
     const delayMs = Number.isFinite(eventLoopDelay) ? eventLoopDelay : lateMs;
     const waitMs = this.#options.databaseWaitMs();
     const most = this.#options.EVENT_LOOP_DELAY_MAX_MS;
-    const wanted = Math.max(shareOf(delayMs, { least: most / 4, most }), shareOf(waitMs, databaseWait));
+    const seen = Math.max(shareOf(delayMs, { least: most / 4, most }), shareOf(waitMs, databaseWait));
+    // One look that is bad is a pause, as after the start, or of the garbage collector: what is refused for it had been over
+    const wanted = Math.min(seen, this.#seenBefore);
+    this.#seenBefore = seen;
     // Half way each time: a look sees what the last one has made of it only later
     this.#share = wanted === 0 && this.#share < 0.02 ? 0 : (this.#share + wanted) / 2;
     if (this.#share === 0 || now - this.#saidAt < sayAgainAfterMs) return;
@@ -120,6 +137,7 @@ class Shedding implements Overload {
 
   refuse({ headers }: IncomingMessage, response: ServerResponse): void {
     this.#refused += 1;
+    this.#options.events.emit(refusal);
     const { origin } = headers;
     response.writeHead(503, {
       'content-type': 'application/json; charset=utf-8',

@@ -27,8 +27,22 @@ export const registrationOutcomes = ['succeeded', 'taken', 'refused', 'busy', 'a
 export const refreshOutcomes = ['rotated', 'replayed', 'reused', 'refused', 'failed'] as const;
 export const endReasons = ['logout', 'logout_others', 'logout_all', 'ended', 'revoked', 'reused'] as const;
 
+export const limitedOperations = ['login', 'registration', 'refresh', 'client'] as const;
+export const limitOutcomes = ['allowed', 'exempted', 'limited'] as const;
+export const limitNames = [
+  'login_account_and_address',
+  'login_address',
+  'login_account',
+  'registration_address',
+  'refresh_address',
+  'client_account_and_address',
+  'client_address',
+] as const;
+
 export type RefreshOutcome = (typeof refreshOutcomes)[number];
 export type EndReason = (typeof endReasons)[number];
+export type LimitedOperation = (typeof limitedOperations)[number];
+export type LimitName = (typeof limitNames)[number];
 
 type LoginEvent = { readonly type: 'login'; readonly origin: Origin } & (
   | ({ readonly outcome: 'succeeded' } & SessionIds)
@@ -56,6 +70,16 @@ interface SessionEndEvent extends SessionIds {
   readonly origin: Origin;
 }
 
+/** Whether an attempt may be made at all, as far as limits go: `exempted` when one is used up that does not hold for it. */
+export interface LimitEvent {
+  readonly type: 'limit';
+  readonly operation: LimitedOperation;
+  readonly outcome: (typeof limitOutcomes)[number];
+  /** The one that is used up; null when none is. */
+  readonly limit: LimitName | null;
+  readonly origin: Origin;
+}
+
 /** A request was answered, or refused before it was one: then there is no method, route or duration. */
 interface RequestEvent {
   readonly type: 'request';
@@ -80,6 +104,7 @@ export type ServiceEvent =
   | RegistrationEvent
   | TokenReuseEvent
   | SessionEndEvent
+  | LimitEvent
   | { readonly type: 'refresh'; readonly outcome: RefreshOutcome }
   | { readonly type: 'hash'; readonly waitedMs: number; readonly tookMs: number }
   | { readonly type: 'hash_rejection' }

@@ -4,6 +4,10 @@ import { errorCodes } from '../errors.ts';
 import {
   type EventListener,
   endReasons,
+  type LimitEvent,
+  limitedOperations,
+  limitNames,
+  limitOutcomes,
   loginOutcomes,
   refreshOutcomes,
   registrationOutcomes,
@@ -37,6 +41,8 @@ export class Metrics {
   readonly #registrations: Counter<'outcome'>;
   readonly #refreshes: Counter<'outcome'>;
   readonly #ended: Counter<'reason'>;
+  readonly #limitDecisions: Counter<'operation' | 'outcome'>;
+  readonly #limitHits: Counter<'limit'>;
   readonly #hashWaits: Histogram;
   readonly #hashDurations: Histogram;
   readonly #hashRejections: Counter;
@@ -98,6 +104,20 @@ export class Metrics {
       'reason',
       endReasons,
     );
+    this.#limitHits = counter(
+      'gatehouse_rate_limit_hits_total',
+      'Attempts that a limit has refused',
+      'limit',
+      limitNames,
+    );
+    this.#limitDecisions = new Counter({
+      name: 'gatehouse_rate_limit_decisions_total',
+      help: 'Attempts, by what limits had to say of them',
+      labelNames: ['operation', 'outcome'],
+      registers,
+    });
+    for (const operation of limitedOperations)
+      for (const outcome of limitOutcomes) this.#limitDecisions.inc({ operation, outcome }, 0);
   }
 
   /** Counts what happens. */
@@ -136,6 +156,9 @@ export class Metrics {
       case 'session_end':
         this.#ended.inc({ reason: event.reason });
         break;
+      case 'limit':
+        this.#countDecision(event);
+        break;
       case 'hash':
         this.#hashWaits.observe(event.waitedMs / 1000);
         this.#hashDurations.observe(event.tookMs / 1000);
@@ -144,6 +167,11 @@ export class Metrics {
         this.#hashRejections.inc();
         break;
     }
+  }
+
+  #countDecision({ operation, outcome, limit }: LimitEvent): void {
+    this.#limitDecisions.inc({ operation, outcome });
+    if (outcome === 'limited' && limit !== null) this.#limitHits.inc({ limit });
   }
 
   #observeRequest({ method, route, status }: ServiceEvent & { type: 'request' }, seconds: number): void {

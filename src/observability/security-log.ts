@@ -13,6 +13,7 @@ export const securityEvents = {
   authn_login_fail: { level: 'warn', message: 'a login was refused' },
   authn_token_reuse: { level: 'warn', message: 'a refresh token came back that had been exchanged before' },
   session_expired: { level: 'info', message: 'a session was ended' },
+  excess_rate_limit_exceeded: { level: 'warn', message: 'an attempt was refused: too many before it' },
   user_created: { level: 'info', message: 'a user registered' },
   crypt_keys_loaded: { level: 'info', message: 'keys of tokens, by kid' },
 } as const;
@@ -49,6 +50,11 @@ function lineOf(event: ServiceEvent): Line | undefined {
     case 'session_end': {
       const fields = { ...from(event.origin), ...ids(event), reason: event.reason };
       return { name: 'session_expired', fields };
+    }
+    case 'limit': {
+      if (event.outcome !== 'limited') return undefined;
+      const fields = { ...from(event.origin), operation: event.operation, limit: event.limit };
+      return { name: 'excess_rate_limit_exceeded', fields };
     }
     case 'keys':
       return { name: 'crypt_keys_loaded', fields: { access: event.access, refresh: event.refresh } };

@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
+import { counterOf, gaugeOf, stateOf } from './read-at-scrape.ts';
 
 /** What is read at each scrape rather than told as it happens. Milliseconds, and seconds since the epoch. */
 export interface Vitals {
@@ -11,6 +12,10 @@ export interface Vitals {
     readonly waitingCount: number;
     readonly options: { readonly max: number };
   };
+  poolWait: { estimateMs(): number };
+  overload: { readonly share: number };
+  rateLimits: { readonly store: LimitStore };
+  proxyWatch: { readonly isUncovered: boolean };
   pruner: {
     readonly status: {
       readonly lastRunAt: number | null;
@@ -24,26 +29,30 @@ export interface Vitals {
 const phases = ['starting', 'serving', 'draining'] as const;
 type Phase = (typeof phases)[number];
 
+const limitStores = ['memory', 'redis', 'fallback'] as const;
+type LimitStore = (typeof limitStores)[number];
+
 /** Adds the metrics of what is given. */
 export function vitalsMetrics(registers: Registry[], vitals: Partial<Vitals>): void {
-  const { lifecycle, hasher, connections, pool, pruner } = vitals;
+  const { lifecycle, hasher, connections, pool, poolWait, overload, rateLimits, proxyWatch, pruner } = vitals;
   if (lifecycle) lifecycleMetrics(registers, lifecycle);
   if (hasher) hasherMetrics(registers, hasher);
   if (connections) connectionMetrics(registers, connections);
   if (pool) poolMetrics(registers, pool);
+  if (poolWait) poolWaitMetric(registers, poolWait);
+  if (overload) overloadMetric(registers, overload);
+  if (rateLimits) rateLimitMetric(registers, rateLimits);
+  if (proxyWatch) proxyMetric(registers, proxyWatch);
   if (pruner) prunerMetrics(registers, pruner);
 }
 
 function lifecycleMetrics(registers: Registry[], lifecycle: Vitals['lifecycle']): void {
-  const gauge = new Gauge({
-    name: 'gatehouse_phase',
-    help: '1 for the phase that the process is in, 0 for the others',
-    labelNames: ['phase'],
+  const help = '1 for the phase that the process is in, 0 for the others';
+  stateOf(
     registers,
-    collect: () => {
-      for (const phase of phases) gauge.set({ phase }, phase === lifecycle.phase ? 1 : 0);
-    },
-  });
+    { name: 'gatehouse_phase', help, label: 'phase', states: phases },
+    () => lifecycle.phase,
+  );
 }
 
 function hasherMetrics(registers: Registry[], hasher: Vitals['hasher']): void {
@@ -109,6 +118,42 @@ function poolMetrics(registers: Registry[], pool: Vitals['pool']): void {
   );
 }
 
+function poolWaitMetric(registers: Registry[], poolWait: Vitals['poolWait']): void {
+  gaugeOf(
+    registers,
+    'gatehouse_database_pool_estimated_wait_seconds',
+    'How long a statement handed in now would wait for a connection',
+    () => poolWait.estimateMs() / 1000,
+    'max',
+  );
+}
+
+function overloadMetric(registers: Registry[], overload: Vitals['overload']): void {
+  gaugeOf(
+    registers,
+    'gatehouse_overload_share',
+    'What part of requests is refused because there are too many',
+    () => overload.share,
+    'max',
+  );
+}
+
+function rateLimitMetric(registers: Registry[], rateLimits: Vitals['rateLimits']): void {
+  const help = '1 for where attempts are counted, 0 for the others';
+  const metric = { name: 'gatehouse_rate_limit_store', help, label: 'store', states: limitStores };
+  stateOf(registers, metric, () => rateLimits.store);
+}
+
+function proxyMetric(registers: Registry[], proxyWatch: Vitals['proxyWatch']): void {
+  gaugeOf(
+    registers,
+    'gatehouse_proxy_uncovered',
+    '1 while a proxy seems to stand before the service that is not trusted',
+    () => (proxyWatch.isUncovered ? 1 : 0),
+    'max',
+  );
+}
+
 function prunerMetrics(registers: Registry[], pruner: Vitals['pruner']): void {
   counterOf(
     registers,
@@ -137,37 +182,4 @@ function prunerMetrics(registers: Registry[], pruner: Vitals['pruner']): void {
     () => pruner.status.failures,
     'max',
   );
-}
-
-/** Without a sample while there is nothing to tell. The aggregator makes one of the values of several workers. */
-function gaugeOf(
-  registers: Registry[],
-  name: string,
-  help: string,
-  read: () => number | null,
-  aggregator: 'sum' | 'max' = 'sum',
-): void {
-  const gauge = new Gauge({
-    name,
-    help,
-    registers,
-    aggregator,
-    collect: () => {
-      const value = read();
-      if (value === null) gauge.remove();
-      else gauge.set(value);
-    },
-  });
-}
-
-function counterOf(registers: Registry[], name: string, help: string, read: () => number): void {
-  const counter = new Counter({
-    name,
-    help,
-    registers,
-    collect: () => {
-      counter.reset();
-      counter.inc(read());
-    },
-  });
 }

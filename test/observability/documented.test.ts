@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import {
   endReasons,
+  limitedOperations,
+  limitOutcomes,
   loginOutcomes,
   refreshOutcomes,
   registrationOutcomes,
@@ -73,6 +75,7 @@ t.test('so is every outcome that is counted, and every reason', async (t) => {
     gatehouse_logins_total: loginOutcomes,
     gatehouse_registrations_total: registrationOutcomes,
     gatehouse_refreshes_total: refreshOutcomes,
+    gatehouse_rate_limit_decisions_total: [...limitedOperations, ...limitOutcomes],
   };
   for (const [name, expected] of Object.entries(outcomes))
     t.strictSame(words(meanings.get(name) ?? '').sort(), [...expected].sort(), name);

@@ -96,6 +96,56 @@ t.test('refused for want of a hash thread', async (t) => {
   t.equal(series.get('gatehouse_password_hash_rejections_total'), busy);
 });
 
+t.test('what limits decide, where attempts are counted, and a proxy that is not trusted', async (t) => {
+  const { origin, metricsPort } = await runWatched(t, {
+    RATE_LIMIT_LOGINS_PER_ADDRESS: '1',
+    REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
+  });
+  const before = await scrape(metricsPort);
+  const { email, password, ...person } = newPerson();
+  t.equal((await post(origin, '/api/v1/register-user', { email, password, ...person })).status, 201);
+  const login = async (as: string) =>
+    (await post(origin, '/api/v1/auth/login', { email: as, password })).status;
+  t.equal(await login('nobody@example.com'), 401);
+  t.equal(await login('nobody@example.com'), 429);
+  t.equal(await login(email), 200, 'at home there');
+
+  const after = await scrape(metricsPort);
+  t.strictSame(rises(before, after, /^gatehouse_rate_limit_.*_total/), {
+    'gatehouse_rate_limit_decisions_total{operation="registration",outcome="allowed"}': 1,
+    'gatehouse_rate_limit_decisions_total{operation="login",outcome="allowed"}': 1,
+    'gatehouse_rate_limit_decisions_total{operation="login",outcome="limited"}': 1,
+    'gatehouse_rate_limit_decisions_total{operation="login",outcome="exempted"}': 1,
+    'gatehouse_rate_limit_hits_total{limit="login_address"}': 1,
+  });
+  const stores = ['memory', 'redis', 'fallback'].map((store) =>
+    after.series.get(`gatehouse_rate_limit_store{store="${store}"}`),
+  );
+  t.strictSame(stores, [0, 0, 1]);
+
+  t.equal(after.series.get('gatehouse_proxy_uncovered'), 0);
+  for (let client = 0; client < 400; client++)
+    await fetchChecked(`${origin}/livez`, { headers: { 'x-forwarded-for': `203.0.113.${client % 250}` } });
+  t.equal((await scrape(metricsPort)).series.get('gatehouse_proxy_uncovered'), 1);
+});
+
+t.test('requests that are refused for overload', async (t) => {
+  const { origin, metricsPort } = await runWatched(t, { EVENT_LOOP_DELAY_MAX_MS: '1' });
+  const answers: Response[] = [];
+  let most = 0;
+  while (!answers.some(({ status }) => status === 503)) {
+    answers.push(
+      ...(await Promise.all(Array.from({ length: 50 }, () => fetchChecked(`${origin}/api/v1/me`)))),
+    );
+    most = Math.max(most, (await scrape(metricsPort)).series.get('gatehouse_overload_share') ?? 0);
+  }
+  t.ok(most > 0 && most <= 0.95, `a share of ${most}`);
+  const refused = answers.filter(({ status }) => status === 503).length;
+  const { series } = await scrape(metricsPort);
+  t.equal(series.get('gatehouse_http_errors_total{error_code="OVERLOADED"}'), refused);
+  t.equal(series.get(`${duration}_count{method="GET",route="/api/v1/me",status_code="503"}`), undefined);
+});
+
 t.test('pool, hash queue and connections as they are at the scrape', async (t) => {
   const { origin, database, metricsPort } = await runWatched(t, {
     DATABASE_POOL_SIZE: '2',
@@ -112,6 +162,8 @@ t.test('pool, hash queue and connections as they are at the scrape', async (t) =
   t.equal(series.get('gatehouse_database_pool_connections{state="in_use"}'), 2);
   t.equal(series.get('gatehouse_database_pool_connections{state="idle"}'), 0);
   t.equal(series.get('gatehouse_database_pool_connections_limit'), 2);
+  // Nothing is given back while all wait for the lock
+  t.equal(series.get('gatehouse_database_pool_estimated_wait_seconds'), 0);
   t.ok((series.get('gatehouse_http_connections') ?? 0) >= 5);
   t.equal(series.get('gatehouse_http_connections_limit'), 10_000);
 

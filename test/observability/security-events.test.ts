@@ -144,6 +144,40 @@ t.test('the end of sessions', async (t) => {
   t.strictSame(await eventsOf(gatehouse, refresh), [], 'which has ended already');
 });
 
+t.test('attempts that limits refuse', async (t) => {
+  const gatehouse = await startForClients(t, {
+    env: {
+      RATE_LIMIT_LOGINS_PER_ACCOUNT: '1',
+      RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '1',
+      RATE_LIMIT_REFRESHES_PER_ADDRESS: '1',
+      RATE_LIMIT_CLIENTS_PER_ADDRESS: '1',
+    },
+  });
+  const { post } = gatehouse;
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const introspect = () =>
+    post('/oauth/introspect', 'token=x', { ...form, authorization: `Basic ${btoa('nobody:nothing')}` });
+  const attempts = {
+    login: () => post('/api/v1/auth/login', { email: 'nobody@example.com', password: 'no password' }),
+    registration: () => post('/api/v1/register-user', newPerson()),
+    refresh: () => post('/api/v1/auth/refresh-token', { refresh_token: 'nonsense' }),
+    client: introspect,
+  };
+  const limits = {
+    login: 'login_account',
+    registration: 'registration_address',
+    refresh: 'refresh_address',
+    client: 'client_account_and_address',
+  };
+  for (const [operation, attempt] of Object.entries(attempts)) {
+    await attempt();
+    const limit = limits[operation as keyof typeof limits];
+    t.strictSame(await eventsOf(gatehouse, attempt), [
+      { level: 40, event: 'excess_rate_limit_exceeded', ...source, operation, limit },
+    ]);
+  }
+});
+
 t.test('a rolled back or failed end is none', async (t) => {
   const gatehouse = await startApp(t);
   const person = await registerAndLogIn(gatehouse);

@@ -40,11 +40,15 @@ export async function scrape(port: number): Promise<Scrape> {
   return parse(await answer.text());
 }
 
+const untilMs = 30_000;
+
 /** Scrapes until the condition holds. The end of a request is counted after its answer has left. */
 export async function scrapeUntil(port: number, condition: (scrape: Scrape) => boolean): Promise<Scrape> {
+  const end = performance.now() + untilMs;
   for (;;) {
     const found = await scrape(port);
     if (condition(found)) return found;
+    if (performance.now() > end) throw new Error('what is waited for has not been told');
     await sleep(20);
   }
 }

@@ -1,19 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type ErrorCode } from '../../errors.ts';
-import { headersOf, type Limit, type LimitName, limited, usedUp } from './limit.ts';
-
-/** What was decided about one attempt. */
-export interface Decision {
-  operation: 'login' | 'registration' | 'refresh' | 'client';
-  /** `exempted` when a limit is used up that does not hold for this attempt. */
-  outcome: 'allowed' | 'exempted' | 'limited';
-  /** The one that is used up; undefined when none is. */
-  limit: LimitName | undefined;
-  request: FastifyRequest;
-}
+import type { EventSink, LimitEvent, LimitedOperation } from '../../observability/events.ts';
+import { originOf } from '../origin.ts';
+import { type Allowance, headersOf, type Limit, limited, usedUp } from './limit.ts';
 
 export interface GuardOptions {
-  operation: Decision['operation'];
+  operation: LimitedOperation;
   /** What is counted: a refusal with one of these codes. */
   refusals: readonly ErrorCode[];
   /** What succeeds is counted too. */
@@ -27,7 +19,7 @@ export interface GuardOptions {
   };
   /** Who is not held to what others have used up. */
   exemption?: Exemption;
-  onDecision: (decision: Decision) => void;
+  events: EventSink;
 }
 
 export interface Exemption {
@@ -83,7 +75,7 @@ export class Guard {
   }
 
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { operation, limits, exemption, onDecision } = this.#options;
+    const { limits, exemption } = this.#options;
     const { own, shared } = limits;
     const [ownLeft = [], sharedLeft = []] = await Promise.all(
       [own ? [own] : [], shared].map((each) => Promise.all(each.map((limit) => limit.read(request)))),
@@ -93,13 +85,18 @@ export class Guard {
       exhausted = usedUp(sharedLeft);
       const isExempt = exhausted !== undefined && (await exemption?.holds(request)) === true;
       if (exhausted === undefined || isExempt) {
-        const outcome = isExempt ? 'exempted' : 'allowed';
-        return onDecision({ operation, outcome, limit: exhausted?.limit, request });
+        return this.#tell(isExempt ? 'exempted' : 'allowed', request, exhausted);
       }
     }
-    onDecision({ operation, outcome: 'limited', limit: exhausted.limit, request });
+    this.#tell('limited', request, exhausted);
     reply.headers(headersOf(exhausted));
     throw limited(exhausted);
+  }
+
+  #tell(outcome: LimitEvent['outcome'], request: FastifyRequest, exhausted: Allowance | undefined): void {
+    const { operation, events } = this.#options;
+    const limit = exhausted?.limit ?? null;
+    events.emit({ type: 'limit', operation, outcome, limit, origin: originOf(request) });
   }
 
   /** Tells what is left of the own limit, else of that which is the nearest to its end. */

@@ -1,17 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../../errors.ts';
-
-export const limitNames = [
-  'login_account_and_address',
-  'login_address',
-  'login_account',
-  'registration_address',
-  'refresh_address',
-  'client_account_and_address',
-  'client_address',
-] as const;
-
-export type LimitName = (typeof limitNames)[number];
+import type { LimitName } from '../../observability/events.ts';
 
 /** What a key has left in its window. */
 export interface Allowance {

@@ -1,12 +1,12 @@
-import { EventEmitter } from 'node:events';
 import fastifyRateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Config } from '../../config/config.ts';
+import type { EventSink, LimitName } from '../../observability/events.ts';
 import { countersOn } from './counters.ts';
 import { Familiar } from './familiar.ts';
-import { type Decision, type Exemption, Guard } from './guard.ts';
-import { Limit, type LimitName } from './limit.ts';
+import { type Exemption, Guard } from './guard.ts';
+import { Limit } from './limit.ts';
 import { LimitKeys } from './limit-keys.ts';
 import { networkOf } from './network.ts';
 import { RedisLink } from './redis-link.ts';
@@ -32,14 +32,14 @@ export interface RateLimits {
   readonly refreshes: Guard;
   /** The subject is the id of a client, as presented. */
   readonly clients: Guard;
-  /** Each decision, as it is made. */
-  readonly events: EventEmitter<{ decision: [Decision] }>;
   /** Where attempts are counted now: `fallback` is in memory, as Redis cannot be used. */
   readonly store: 'memory' | 'redis' | 'fallback';
 }
 
 export interface RateLimitsOptions {
   config: Config;
+  /** Is told each decision. */
+  events: EventSink;
   /** Where the sessions of the account with this email were opened from. */
   addressesOf: (email: string) => Promise<string[]>;
   /** Whether this is a refresh token of ours that has not expired. */
@@ -76,15 +76,13 @@ function keysOf(secret: string) {
   };
 }
 
-function guardsOf(app: FastifyInstance, { config, addressesOf, isOurs }: RateLimitsOptions) {
+function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }: RateLimitsOptions) {
   const { subject, address, both } = keysOf(config.REFRESH_TOKEN_SECRET);
   const limit = (name: LimitName, max: number, by: typeof subject) =>
     max === 0
       ? undefined
       : new Limit(app, { name, max, windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS, keyOf: by(name) });
   const on = (limits: (Limit | undefined)[]) => limits.filter((each) => each !== undefined);
-  const events: RateLimits['events'] = new EventEmitter();
-  const onDecision = (decision: Decision) => void events.emit('decision', decision);
 
   const homes = new Familiar(app, {
     keyOf: both('home'),
@@ -102,7 +100,7 @@ function guardsOf(app: FastifyInstance, { config, addressesOf, isOurs }: RateLim
       ]),
     },
     exemption: homes,
-    onDecision,
+    events,
   });
   // Nobody is exempt. Whoever has registered knows the password
   const registering: Exemption = {
@@ -118,7 +116,7 @@ function guardsOf(app: FastifyInstance, { config, addressesOf, isOurs }: RateLim
       shared: on([limit('registration_address', config.RATE_LIMIT_REGISTRATIONS_PER_ADDRESS, address)]),
     },
     exemption: registering,
-    onDecision,
+    events,
   });
   const refreshes = new Guard({
     operation: 'refresh',
@@ -129,7 +127,7 @@ function guardsOf(app: FastifyInstance, { config, addressesOf, isOurs }: RateLim
       windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
       isOurs,
     }),
-    onDecision,
+    events,
   });
   const failedClients = config.RATE_LIMIT_CLIENTS_PER_ADDRESS;
   const clients = new Guard({
@@ -140,7 +138,7 @@ function guardsOf(app: FastifyInstance, { config, addressesOf, isOurs }: RateLim
       shared: on([limit('client_address', failedClients, address)]),
     },
     exemption: new Familiar(app, { keyOf: both('client home') }),
-    onDecision,
+    events,
   });
-  return { logins, registrations, refreshes, clients, events };
+  return { logins, registrations, refreshes, clients };
 }
