@@ -89,7 +89,10 @@ async function connectionsTo(node) {
 
 function judge({ kills, lingering, ledger, probes, audited, replica }) {
   const refused = ({ status, code, retryAfter, ms }) =>
-    status === 503 && code === 'DATABASE_UNAVAILABLE' && Number(retryAfter) >= 1 && ms < endsWithinMs;
+    status === 503 &&
+    ['DATABASE_UNAVAILABLE', 'OVERLOADED'].includes(code) &&
+    Number(retryAfter) >= 1 &&
+    ms < endsWithinMs;
   const all = kills.flatMap(({ outages }) => Object.values(outages));
   const ofKind = (kind) => kills.map(({ outages }) => outages[kind]);
   const lasting = kinds.map(
