@@ -61,7 +61,7 @@ const breaking = {
   'a new value of another enum in a response': (_document, { NotReady }) =>
     void NotReady.properties.reason.enum.push('tired'),
   'a new error code, and something that breaks clients': (_document, { ErrorCode, User }) => {
-    ErrorCode.enum.push('RATE_LIMITED');
+    ErrorCode.enum.push('OUT_OF_OFFICE');
     delete User.properties.about;
     User.required = User.required.filter((name) => name !== 'about');
   },
@@ -111,7 +111,7 @@ const harmless = {
   'a wider field of a request': (_document, { Credentials }) => {
     Credentials.properties.email.maxLength = 2000;
   },
-  'a new error code': (_document, { ErrorCode }) => void ErrorCode.enum.push('RATE_LIMITED'),
+  'a new error code': (_document, { ErrorCode }) => void ErrorCode.enum.push('OUT_OF_OFFICE'),
   'a new status': (document) => {
     const { responses } = login(document);
     responses[429] = responses[503];

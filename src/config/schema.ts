@@ -188,6 +188,10 @@ export const settingsSchema = Type.Object({
     default: '',
     description: 'Proxies whose X-Forwarded-For is believed: addresses or CIDR ranges, separated by commas',
   }),
+  RATE_LIMIT: oneOf(['on', 'off'], {
+    default: 'on',
+    description: 'Whether failed attempts and registrations are limited; off turns all the limits below off',
+  }),
   REDIS_URL: Type.Optional(
     Type.String({
       pattern: '^rediss?://',

@@ -147,6 +147,7 @@ t.test('the end of sessions', async (t) => {
 t.test('attempts that limits refuse', async (t) => {
   const gatehouse = await startForClients(t, {
     env: {
+      RATE_LIMIT: 'on',
       RATE_LIMIT_LOGINS_PER_ACCOUNT: '1',
       RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '1',
       RATE_LIMIT_REFRESHES_PER_ADDRESS: '1',

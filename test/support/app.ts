@@ -39,16 +39,6 @@ export const secrets = {
   REFRESH_TOKEN_SECRET: 'a-secret-for-refresh-tokens-in-tests-only-0123456789abcdef0123456789',
 };
 
-/** Tests come from one address, many more than one address may. What is said of limits is tested with their defaults. */
-export const unlimited = {
-  RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS: '0',
-  RATE_LIMIT_LOGINS_PER_ADDRESS: '0',
-  RATE_LIMIT_LOGINS_PER_ACCOUNT: '0',
-  RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '0',
-  RATE_LIMIT_REFRESHES_PER_ADDRESS: '0',
-  RATE_LIMIT_CLIENTS_PER_ADDRESS: '0',
-};
-
 export interface TestAppOptions {
   /** Settings by their environment names. */
   env?: Record<string, string>;
@@ -70,7 +60,8 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     SESSION_PRUNE_INTERVAL_SECONDS: '0',
     // The tests themselves keep the event loop busy
     EVENT_LOOP_DELAY_MAX_MS: '0',
-    ...unlimited,
+    // Tests come from one address, many more than one address may. What is said of limits is tested with their defaults
+    RATE_LIMIT: 'off',
   };
   const settings = readSettings(
     { ...always, ...databaseSettings(database.url), ...options.env },

@@ -1,10 +1,11 @@
 import type { Test } from 'tap';
+import type { Config } from '../../src/config/config.ts';
 import { settingsSchema } from '../../src/config/schema.ts';
-import { type Answer, startApp, type TestApp, type TestAppOptions, unlimited } from './app.ts';
+import { type Answer, startApp, type TestApp, type TestAppOptions } from './app.ts';
 
 export const loginPath = '/api/v1/auth/login';
 
-type LimitSetting = keyof typeof unlimited;
+type LimitSetting = Extract<keyof Config, `RATE_LIMIT_${string}_PER_${string}`>;
 
 /** What a limit is by default. */
 export function defaultLimit(name: LimitSetting): number {
@@ -13,9 +14,7 @@ export function defaultLimit(name: LimitSetting): number {
 
 /** The app with the limits that it has by default, behind a proxy that names the addresses of clients. */
 export function startLimitedApp(t: Test, { env = {}, ...options }: TestAppOptions = {}): Promise<TestApp> {
-  const names = Object.keys(unlimited) as LimitSetting[];
-  const defaults = Object.fromEntries(names.map((name) => [name, String(defaultLimit(name))]));
-  return startApp(t, { ...options, env: { ...defaults, TRUST_PROXY: '127.0.0.1', ...env } });
+  return startApp(t, { ...options, env: { RATE_LIMIT: 'on', TRUST_PROXY: '127.0.0.1', ...env } });
 }
 
 /** The header by which the proxy names the address of a client. */

@@ -79,7 +79,7 @@ function keysOf(secret: string) {
 function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }: RateLimitsOptions) {
   const { subject, address, both } = keysOf(config.REFRESH_TOKEN_SECRET);
   const limit = (name: LimitName, max: number, by: typeof subject) =>
-    max === 0
+    config.RATE_LIMIT === 'off' || max === 0
       ? undefined
       : new Limit(app, { name, max, windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS, keyOf: by(name) });
   const on = (limits: (Limit | undefined)[]) => limits.filter((each) => each !== undefined);
