@@ -1,6 +1,6 @@
 /** docs/overload.md: what was measured, and how to measure it again. */
 export function page({ machine, shares, sustainable, seconds, points, verdicts }) {
-  const { cores, cpu, platform, node, postgres, commit, loadAverage } = machine;
+  const { cores, cpu, platform, node, commit, loadAverage } = machine;
   const share = (part) => `${Number((part * 100).toFixed(1))} %`;
   const kinds = Object.keys(shares);
   const peak = Math.max(...points.map(({ goodput }) => goodput));
@@ -33,9 +33,13 @@ ${points
 
 ${verdicts.map(({ name, value, passes }) => `- ${name}: ${value}${passes ? '' : ' (missed)'}`).join('\n')}
 
-Measured by \`npm run bench:overload\`, ${seconds} s a row, on ${cores} cores (${cpu}, ${platform}) that the service, Postgres ${postgres} and
-the client share; Node ${node}, commit ${commit}, load average before ${loadAverage.toFixed(1)}. The command writes this page.
+Measured by \`npm run bench:overload\`, ${seconds} s a row, on ${cores} cores (${cpu}, ${platform}), ${placed(machine)}; Node ${node}, commit ${commit}, load average before ${loadAverage.toFixed(1)}. The command writes this page.
 `;
+}
+
+function placed({ serviceCores, postgres }) {
+  if (serviceCores === undefined) return `that the service, Postgres ${postgres} and\nthe client share`;
+  return `of which the\nservice and Postgres ${postgres} have ${serviceCores === 1 ? 'one' : serviceCores} and the client has another`;
 }
 
 const size = { width: 720, height: 360, left: 64, right: 64, top: 28, bottom: 48 };

@@ -4,13 +4,14 @@ import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { root } from '../scripts/build.mjs';
 import { openDatabase } from '../scripts/database.mjs';
 import { stop } from '../scripts/processes.mjs';
+import { setApart } from './cores.mjs';
 import { chart, page } from './overload-page.mjs';
 import { openSessions, registerUsers } from './people.mjs';
 import { describeMachine, quantile } from './report.mjs';
@@ -32,6 +33,9 @@ const opened = [];
 const progress = (message) => console.error(`bench: ${message}`);
 
 async function measure() {
+  // Counted before, as this process is given fewer
+  const cores = availableParallelism();
+  const apart = setApart();
   const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-'));
   opened.push(async () => rmSync(folder, { recursive: true, force: true }));
   const database = await openDatabase({
@@ -40,7 +44,7 @@ async function measure() {
     onProgress: progress,
   });
   opened.push(() => database.close());
-  const machine = await describeMachine(database);
+  const machine = { ...(await describeMachine(database)), cores, serviceCores: apart?.cores };
   const secrets = {
     SECRET_KEY: randomBytes(32).toString('base64url'),
     REFRESH_TOKEN_SECRET: randomBytes(32).toString('base64url'),
@@ -49,6 +53,7 @@ async function measure() {
   opened.push(() => service.stop());
   const client = fork(fileURLToPath(new URL('open-loop.mjs', import.meta.url)));
   opened.push(() => stop(client));
+  apart?.moveClient(client);
   const ask = async (message) => {
     const answer = once(client, 'message');
     client.send(message);
