@@ -14,6 +14,7 @@ import { developmentDefaults, welcome } from './development.ts';
 import { withinOpenFiles } from './http/open-files.ts';
 import { closeBoundMs, live, type Service } from './lifetime.ts';
 import { Events } from './observability/events.ts';
+import { flushLog } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
 import { serveMetrics } from './observability/metrics-server.ts';
 import { securityLog } from './observability/security-log.ts';
@@ -99,7 +100,10 @@ async function start(settings: Settings, service: Service, member?: Member): Pro
   else await prepareStorage(config, { log: logger, signal: stopping.signal });
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
-  if (config.NODE_ENV !== 'production' && !member) process.stdout.write(welcome(config));
+  if (config.NODE_ENV === 'production' || member) return;
+  // What led up to it is to be read before it
+  await flushLog(logger);
+  process.stdout.write(welcome(config));
 }
 
 /**
