@@ -15,7 +15,7 @@ const secret = (name: string) => `${name}-${randomBytes(36).toString('hex')}`;
 const harmless = [
   'DB_HOST DB_PORT DB_NAME DB_USER DATABASE_PREPARED_STATEMENTS DATABASE_POOL_SIZE TOKEN_CREATION_ALGORITHM TOKEN_ISSUER',
   'TOKEN_AUDIENCE ACCESS_TOKEN_TTL_SECONDS TOKEN_EXPIRY_LIMIT PASSWORD_HASH_ENGINE PASSWORD_MIN_LENGTH PASSWORD_MAX_LENGTH',
-  'PASSWORD_BLOCKLIST PASSWORD_BLOCKLIST_FILE JWT_PRIVATE_KEY_FILE JWT_PUBLIC_KEY_FILES',
+  'PASSWORD_BLOCKLIST PASSWORD_BLOCKLIST_FILE JWT_PRIVATE_KEY_FILE JWT_PUBLIC_KEY_FILES RATE_LIMIT_CLIENTS_PER_ADDRESS',
 ].flatMap((line) => line.split(' '));
 
 t.test('no secret that the service knows, or is sent, is logged or among its metrics', async (t) => {
@@ -30,6 +30,8 @@ t.test('no secret that the service knows, or is sent, is logged or among its met
   const theirs = new URL(isPooled ? serviceUrl(url) : proxy.url);
   Object.assign(theirs, { username: role, password: databasePassword });
   const gateway = { id: 'gateway', secret: secret('client') };
+  const elsewhere = { redis: secret('redis'), collector: secret('collector'), collectorKey: secret('key') };
+  const nobody = `127.0.0.1:${await freePort()}`;
   const settings = {
     DATABASE_URL: theirs.href,
     DATABASE_MIGRATION_URL: Object.assign(new URL(url), { username: role, password: databasePassword }).href,
@@ -39,9 +41,12 @@ t.test('no secret that the service knows, or is sent, is logged or among its met
     REFRESH_TOKEN_SECRET: secret('refresh'),
     REFRESH_TOKEN_SECRET_PREVIOUS: secret('refresh-old'),
     INTROSPECTION_CLIENTS: clientEntry(gateway),
+    REDIS_URL: `redis://gatehouse:${elsewhere.redis}@${nobody}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://gatehouse:${elsewhere.collector}@${nobody}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer ${elsewhere.collectorKey}`,
   };
   const suspicious = Object.keys(settingsSchema.properties).filter((name) =>
-    /DATABASE|DB_|SECRET|PASSWORD|TOKEN|KEY|CLIENT|_URL/.test(name),
+    /DATABASE|DB_|SECRET|PASSWORD|TOKEN|KEY|CLIENT|_URL|ENDPOINT|HEADERS/.test(name),
   );
   t.strictSame(
     suspicious.filter((name) => !harmless.includes(name)).sort(),
@@ -56,6 +61,9 @@ t.test('no secret that the service knows, or is sent, is logged or among its met
       METRICS_PORT: String(metricsPort),
       LOG_LEVEL: 'trace',
       REFRESH_GRACE_SECONDS: '0',
+      // So that it is soon said that there is no collector
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '300',
     }),
   });
   const origin = await ready(gatehouse, port);
@@ -117,10 +125,13 @@ t.test('no secret that the service knows, or is sent, is logged or among its met
   t.match(told, /planted/);
   t.match(told, /password authentication failed/);
   t.match(told, /authn_token_reuse/);
+  t.match(told, /Redis cannot be used/);
+  t.match(told, /spans/);
 
-  const lists = Object.entries(settings).filter(([name]) => !name.endsWith('_URL'));
+  const lists = Object.entries(settings).filter(([name]) => !/_URL$|^OTEL/.test(name));
   const secrets = [
     databasePassword,
+    ...Object.values(elsewhere),
     ...lists.flatMap(([, value]) => value.split(',')),
     ...[gateway.secret, password, wrong, cookie, access, refresh],
     ...[access, refresh].flatMap((token) => token.split('.').slice(1)),
