@@ -114,7 +114,7 @@ const harmless = {
   'a new error code': (_document, { ErrorCode }) => void ErrorCode.enum.push('OUT_OF_OFFICE'),
   'a new status': (document) => {
     const { responses } = login(document);
-    responses[429] = responses[503];
+    responses[402] = responses[503];
   },
   'other words and examples': (document) => {
     const operation = login(document);
