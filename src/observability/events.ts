@@ -71,14 +71,11 @@ interface SessionEndEvent extends SessionIds {
 }
 
 /** Whether an attempt may be made at all, as far as limits go: `exempted` when one is used up that does not hold for it. */
-export interface LimitEvent {
-  readonly type: 'limit';
-  readonly operation: LimitedOperation;
-  readonly outcome: (typeof limitOutcomes)[number];
-  /** The one that is used up; null when none is. */
-  readonly limit: LimitName | null;
-  readonly origin: Origin;
-}
+type LimitEvent = { readonly type: 'limit'; readonly operation: LimitedOperation } & (
+  | { readonly outcome: 'allowed' | 'exempted' }
+  // By the limit that is used up
+  | { readonly outcome: 'limited'; readonly limit: LimitName; readonly origin: Origin }
+);
 
 /** A request was answered, or refused before it was one: then there is no method, route or duration. */
 interface RequestEvent {

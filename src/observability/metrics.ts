@@ -4,7 +4,6 @@ import { errorCodes } from '../errors.ts';
 import {
   type EventListener,
   endReasons,
-  type LimitEvent,
   limitedOperations,
   limitNames,
   limitOutcomes,
@@ -157,7 +156,8 @@ export class Metrics {
         this.#ended.inc({ reason: event.reason });
         break;
       case 'limit':
-        this.#countDecision(event);
+        this.#limitDecisions.inc({ operation: event.operation, outcome: event.outcome });
+        if (event.outcome === 'limited') this.#limitHits.inc({ limit: event.limit });
         break;
       case 'hash':
         this.#hashWaits.observe(event.waitedMs / 1000);
@@ -167,11 +167,6 @@ export class Metrics {
         this.#hashRejections.inc();
         break;
     }
-  }
-
-  #countDecision({ operation, outcome, limit }: LimitEvent): void {
-    this.#limitDecisions.inc({ operation, outcome });
-    if (outcome === 'limited' && limit !== null) this.#limitHits.inc({ limit });
   }
 
   #observeRequest({ method, route, status }: ServiceEvent & { type: 'request' }, seconds: number): void {

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type ErrorCode } from '../../errors.ts';
-import type { EventSink, LimitEvent, LimitedOperation } from '../../observability/events.ts';
+import type { EventSink, LimitedOperation } from '../../observability/events.ts';
 import { originOf } from '../origin.ts';
-import { type Allowance, headersOf, type Limit, limited, usedUp } from './limit.ts';
+import { headersOf, type Limit, limited, usedUp } from './limit.ts';
 
 export interface GuardOptions {
   operation: LimitedOperation;
@@ -75,7 +75,7 @@ export class Guard {
   }
 
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { limits, exemption } = this.#options;
+    const { operation, limits, exemption, events } = this.#options;
     const { own, shared } = limits;
     const [ownLeft = [], sharedLeft = []] = await Promise.all(
       [own ? [own] : [], shared].map((each) => Promise.all(each.map((limit) => limit.read(request)))),
@@ -85,18 +85,13 @@ export class Guard {
       exhausted = usedUp(sharedLeft);
       const isExempt = exhausted !== undefined && (await exemption?.holds(request)) === true;
       if (exhausted === undefined || isExempt) {
-        return this.#tell(isExempt ? 'exempted' : 'allowed', request, exhausted);
+        return events.emit({ type: 'limit', operation, outcome: isExempt ? 'exempted' : 'allowed' });
       }
     }
-    this.#tell('limited', request, exhausted);
+    const { limit } = exhausted;
+    events.emit({ type: 'limit', operation, outcome: 'limited', limit, origin: originOf(request) });
     reply.headers(headersOf(exhausted));
     throw limited(exhausted);
-  }
-
-  #tell(outcome: LimitEvent['outcome'], request: FastifyRequest, exhausted: Allowance | undefined): void {
-    const { operation, events } = this.#options;
-    const limit = exhausted?.limit ?? null;
-    events.emit({ type: 'limit', operation, outcome, limit, origin: originOf(request) });
   }
 
   /** Tells what is left of the own limit, else of that which is the nearest to its end. */
