@@ -162,9 +162,10 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
       await authenticated.register(logoutAllRoutes, domain);
     });
 
+    const clients = { registry: clientRegistry(config), guard: app.rateLimits.clients, events: deps.events };
     await api.register(async (forClients) => {
       await forClients.register(forms);
-      forClients.addHook('preValidation', requireClient(clientRegistry(config), app.rateLimits));
+      forClients.addHook('preValidation', requireClient(clients));
       await forClients.register(oauthRoutes, domain);
     });
   });

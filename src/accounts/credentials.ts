@@ -27,9 +27,11 @@ export interface RefusedCredentials {
 }
 
 /**
- * Checks an email and a password. An unknown email takes the same time as a wrong password (ASVS 6.3.8).
+ * Checks an email and a password. An unknown email takes the same time as a wrong password (ASVS 6.3.8). A wrong one is refused
+ * even if nobody waits for it any more, so that a guess counts.
  *
  * @throws ApiError PASSWORD_HASHING_BUSY when too many are waiting
+ * @throws the signal's reason when it has fired
  */
 export async function verifyCredentials(
   deps: CredentialsDeps,
@@ -48,6 +50,7 @@ export async function verifyCredentials(
     const refused = verdict.malformed ? 'unusable_hash' : 'wrong_password';
     return { refused, userId: stored.user_id };
   }
+  signal?.throwIfAborted();
   const { user_id: userId, password: passwordHash } = stored;
   return {
     userId,

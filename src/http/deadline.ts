@@ -48,9 +48,11 @@ function within(milliseconds: number, answer: Promise<unknown>, reply: FastifyRe
 export function abandoned(reply: FastifyReply): AbortSignal {
   const abandonment = new AbortController();
   reply.abandonment = abandonment;
-  reply.raw.once('close', () => {
+  const onClose = () => {
     if (!reply.raw.writableFinished)
       abandonment.abort(new ApiError('REQUEST_TIMEOUT', { cause: 'the client went away' }));
-  });
+  };
+  if (reply.raw.destroyed) onClose();
+  else reply.raw.once('close', onClose);
   return abandonment.signal;
 }

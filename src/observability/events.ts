@@ -35,7 +35,6 @@ export const limitNames = [
   'login_account',
   'registration_address',
   'refresh_address',
-  'client_account_and_address',
   'client_address',
 ] as const;
 
@@ -77,6 +76,13 @@ type LimitEvent = { readonly type: 'limit'; readonly operation: LimitedOperation
   | { readonly outcome: 'limited'; readonly limit: LimitName; readonly origin: Origin }
 );
 
+/** Somebody has presented no right secret of an OAuth client; `claimedId` when the id is that of one. */
+interface ClientRefusalEvent {
+  readonly type: 'client_refusal';
+  readonly claimedId: string | null;
+  readonly origin: Origin;
+}
+
 /** A request was answered, or refused before it was one: then there is no method, route or duration. */
 interface RequestEvent {
   readonly type: 'request';
@@ -102,6 +108,7 @@ export type ServiceEvent =
   | TokenReuseEvent
   | SessionEndEvent
   | LimitEvent
+  | ClientRefusalEvent
   | { readonly type: 'refresh'; readonly outcome: RefreshOutcome }
   | { readonly type: 'hash'; readonly waitedMs: number; readonly tookMs: number }
   | { readonly type: 'hash_rejection' }

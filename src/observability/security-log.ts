@@ -5,12 +5,13 @@ type Line = { name: SecurityEventName; fields: object };
 
 /**
  * The security events of the log, by the names of the OWASP Logging Vocabulary
- * (cheatsheetseries.owasp.org/cheatsheets/Logging_Vocabulary_Cheat_Sheet.html); it has none for keys. The levels are lower than
+ * (cheatsheetseries.owasp.org/cheatsheets/Logging_Vocabulary_Cheat_Sheet.html); it has none for clients and keys. The levels are lower than
  * there: an error is a fault of the service. Names and fields are described in docs/observability.md, and stay as they are.
  */
 export const securityEvents = {
   authn_login_success: { level: 'info', message: 'a login opened a session' },
   authn_login_fail: { level: 'warn', message: 'a login was refused' },
+  authn_client_fail: { level: 'warn', message: 'a secret of an OAuth client was refused' },
   authn_token_reuse: { level: 'warn', message: 'a refresh token came back that had been exchanged before' },
   session_expired: { level: 'info', message: 'a session was ended' },
   excess_rate_limit_exceeded: { level: 'warn', message: 'an attempt was refused: too many before it' },
@@ -50,6 +51,10 @@ function lineOf(event: ServiceEvent): Line | undefined {
     case 'session_end': {
       const fields = { ...from(event.origin), ...ids(event), reason: event.reason };
       return { name: 'session_expired', fields };
+    }
+    case 'client_refusal': {
+      const fields = { ...from(event.origin), claimed_client_id: event.claimedId ?? undefined };
+      return { name: 'authn_client_fail', fields };
     }
     case 'limit': {
       if (event.outcome !== 'limited') return undefined;

@@ -27,6 +27,8 @@ interface Waiting {
 /** The weight of the newest duration in the mean: about ten of them replace what was known. */
 const newestWeight = 0.2;
 
+const spreadSeconds = 3;
+
 /**
  * First come, first served, for as many at once as there are threads, and only for those who will not wait long:
  * a login that cannot be answered in time is better refused now than computed for somebody who has left.
@@ -70,12 +72,13 @@ export class HashQueue {
   /**
    * Does the work when its turn comes.
    *
-   * When the signal fires, waiting work leaves the queue; running work finishes and its result is dropped.
+   * When the signal fires, waiting work leaves the queue; running work finishes and gives its result, as what was found out
+   * of somebody who has gone may still count.
    *
    * @param hashes what the work will cost at most, in hashes at the configured cost
    * @throws ApiError PASSWORD_HASHING_BUSY with retryAfter (seconds) at once, when the wait would be too long
    * @throws ApiError SHUTTING_DOWN once closed
-   * @throws the signal's reason when it fires first
+   * @throws the signal's reason when it fires before the work has started
    */
   async run<T extends MeasuredWork>(
     hashes: number,
@@ -87,7 +90,7 @@ export class HashQueue {
     const waitMs = this.estimatedWaitMs();
     if (waitMs > this.#maxWaitMs) {
       this.#events?.emit({ type: 'hash_rejection' });
-      throw new ApiError('PASSWORD_HASHING_BUSY', { retryAfter: Math.max(1, Math.ceil(waitMs / 1000)) });
+      throw new ApiError('PASSWORD_HASHING_BUSY', { retryAfter: soon(waitMs) });
     }
     this.#owed += hashes;
     return this.#enqueue(hashes, work, signal);
@@ -131,7 +134,6 @@ export class HashQueue {
       };
       const onAbort = () => {
         if (this.#waiting.has(entry)) entry.leave(signal?.reason);
-        else reject(signal?.reason);
       };
       signal?.addEventListener('abort', onAbort);
       this.#waiting.add(entry);
@@ -154,4 +156,9 @@ export class HashQueue {
       entry.start();
     }
   }
+}
+
+/** Seconds; those who were refused together must not come back together. */
+function soon(waitMs: number): number {
+  return Math.ceil(waitMs / 1000) + Math.floor(Math.random() * spreadSeconds);
 }

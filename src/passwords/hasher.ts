@@ -24,7 +24,7 @@ export interface PasswordHasher {
    *
    * @throws ApiError PASSWORD_HASHING_BUSY with retryAfter (seconds) at once, when the wait would be too long
    * @throws ApiError SHUTTING_DOWN once closed
-   * @throws the signal's reason when it fires first
+   * @throws the signal's reason when it fires before a thread has begun
    */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /**

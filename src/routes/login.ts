@@ -49,12 +49,13 @@ const loginRoutes: FastifyPluginAsyncTypebox<LoginDeps> = async (app, deps) => {
       },
       async (request, reply) => {
         const subject = normaliseEmail(request.body.email);
+        const signal = abandoned(reply);
         const { userId, tokens } = await deps.rateLimits.logins.attempt({ request, reply, subject }, () =>
           logIn(deps, {
             ...request.body,
             userAgent: request.headers['user-agent'] ?? null,
             origin: originOf(request),
-            signal: abandoned(reply),
+            signal,
           }),
         );
         request.userId = userId;

@@ -77,15 +77,13 @@ const registerRoutes: FastifyPluginAsyncTypebox<RegisterRouteDeps> = async (app,
     account: Omit<NewAccount, 'about' | 'origin' | 'signal'> & { about?: string | null },
     request: FastifyRequest,
     reply: FastifyReply,
-  ) =>
-    deps.rateLimits.registrations.attempt({ request, reply, subject: normaliseEmail(account.email) }, () =>
-      register(deps, {
-        ...account,
-        about: account.about ?? null,
-        origin: originOf(request),
-        signal: abandoned(reply),
-      }),
+  ) => {
+    const subject = normaliseEmail(account.email);
+    const signal = abandoned(reply);
+    return deps.rateLimits.registrations.attempt({ request, reply, subject }, () =>
+      register(deps, { ...account, about: account.about ?? null, origin: originOf(request), signal }),
     );
+  };
 };
 
 export default registerRoutes;

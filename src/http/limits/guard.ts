@@ -34,7 +34,7 @@ export interface Exemption {
 export interface Attempt {
   request: FastifyRequest;
   reply: FastifyReply;
-  /** The account, client or token that it is for. */
+  /** The account or token that it is for. */
   subject: string;
 }
 

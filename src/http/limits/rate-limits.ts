@@ -18,7 +18,7 @@ declare module 'fastify' {
     rateLimits: RateLimits;
   }
   interface FastifyRequest {
-    /** The account, client or token that an attempt is for, as far as limits go. */
+    /** The account or token that an attempt is for, as far as limits go. */
     limitSubject: string;
   }
 }
@@ -31,7 +31,7 @@ export interface RateLimits {
   readonly registrations: Guard;
   /** The subject is a refresh token. */
   readonly refreshes: Guard;
-  /** The subject is the id of a client, as presented. */
+  /** Only of those with a wrong secret; there is no subject. */
   readonly clients: Guard;
   /** Where attempts are counted now: `fallback` is in memory, as Redis cannot be used. */
   readonly store: 'memory' | 'redis' | 'fallback';
@@ -140,15 +140,10 @@ function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }:
     }),
     events,
   });
-  const failedClients = config.RATE_LIMIT_CLIENTS_PER_ADDRESS;
   const clients = new Guard({
     operation: 'client',
     refusals: ['CLIENT_AUTHENTICATION_FAILED'],
-    limits: {
-      own: limit('client_account_and_address', failedClients, both),
-      shared: on([limit('client_address', failedClients, address)]),
-    },
-    exemption: new Familiar(app, { keyOf: both('client home') }),
+    limits: { shared: on([limit('client_address', config.RATE_LIMIT_CLIENTS_PER_ADDRESS, address)]) },
     events,
   });
   return { logins, registrations, refreshes, clients };
