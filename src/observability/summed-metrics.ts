@@ -24,6 +24,8 @@ const counting = new Set(['counter', 'histogram']);
 export class SummedMetrics {
   readonly #workers: Workers;
   readonly #own = new Registry();
+  /** Those that have been asked, and have not ended since. */
+  readonly #asked = new Set<number>();
   readonly #latest = new Map<number, { scrape: number; metrics: Snapshot }>();
   #ended: Snapshot = [];
   #scrape = 0;
@@ -48,7 +50,8 @@ export class SummedMetrics {
     this.#scrape += 1;
     const scrape = this.#scrape;
     const asked = this.#workers.scrape(scrape);
-    const isAnswered = (id: number) => (this.#latest.get(id)?.scrape ?? 0) >= scrape;
+    for (const id of asked) this.#asked.add(id);
+    const isAnswered = (id: number) => !this.#asked.has(id) || (this.#latest.get(id)?.scrape ?? 0) >= scrape;
     const end = performance.now() + answerBoundMs;
     while (!asked.every(isAnswered) && performance.now() < end) await sleep(5);
   }
@@ -57,6 +60,7 @@ export class SummedMetrics {
   #forget(id: number): void {
     const metrics = this.#latest.get(id)?.metrics ?? [];
     this.#latest.delete(id);
+    this.#asked.delete(id);
     const counted = metrics.filter(({ type }) => counting.has(String(type)));
     const sums = AggregatorRegistry.aggregate([this.#ended, counted]);
     // A registry of sums holds them with their values
