@@ -7,13 +7,14 @@ import { startReplica } from '../support/service.mjs';
 import { startTraffic } from '../support/traffic.mjs';
 
 const closeBoundMs = 10_000;
-// 32 connections that are kept alive, and eight more that pipeline as fast as they get answers
-const mix = {
-  register: { users: 3, pause: 1000 },
-  login: { users: 3, pause: 1000 },
+// 32 connections that are kept alive, and eight more that pipeline as fast as they get answers. In the short form the delay
+// is to be long enough for each kind as well
+const mixOf = (short) => ({
+  register: { users: 3, pause: short ? 300 : 1000 },
+  login: { users: 3, pause: short ? 300 : 1000 },
   refresh: { users: 10, pause: 40 },
   me: { users: 16, pause: 30 },
-};
+});
 
 export default {
   name: 'lifecycle/sigterm',
@@ -32,7 +33,7 @@ export async function terminated({ short, settings = {} }) {
   const balancer = { closed: false };
   const traffic = await startTraffic({
     origins: [replica.origin],
-    mix,
+    mix: mixOf(short),
     connect: (origin, options) => newBalancedClient(origin, balancer, options),
   });
   const headers = { authorization: `Bearer ${await logIn(replica.origin, traffic.ledger)}` };
@@ -92,7 +93,8 @@ function served(since, began, delay) {
     if (!since.some(({ end }) => end >= from && end < from + 500))
       idle.push(`nothing ${Math.round(from - began)} ms after the signal`);
   }
-  for (const kind of Object.keys(mix)) if (!since.some((each) => each.kind === kind)) idle.push(`no ${kind}`);
+  for (const kind of Object.keys(mixOf(false)))
+    if (!since.some((each) => each.kind === kind)) idle.push(`no ${kind}`);
   return idle;
 }
 
