@@ -1,150 +1,33 @@
-import { availableParallelism } from 'node:os';
-import type { FastifyInstance } from 'fastify';
-import { buildApp } from './app.ts';
-import type { Member } from './cluster/member.ts';
-import {
-  type Config,
-  completeConfig,
-  publishTelemetrySettings,
-  readSettings,
-  shutdownDelayMs,
-} from './config/config.ts';
+import { completeConfig, readSettings, shutdownDelayMs } from './config/config.ts';
 import type { Settings } from './config/schema.ts';
 import { developmentDefaults, welcome } from './development.ts';
-import { withinOpenFiles } from './http/open-files.ts';
 import { closeBoundMs, live, type Service } from './lifetime.ts';
-import { Events } from './observability/events.ts';
 import { flushLog } from './observability/logger.ts';
-import { Metrics } from './observability/metrics.ts';
-import { serveMetrics } from './observability/metrics-server.ts';
-import { securityLog } from './observability/security-log.ts';
-import type { Tracing } from './observability/tracing.ts';
-import { startPasswordHasher } from './passwords/hasher.ts';
-import { loadPasswordPolicy } from './passwords/password-policy.ts';
-import { explainStartFailure, ListenError } from './start-failure.ts';
-import { prepareStorage } from './storage/prepare-database.ts';
-
-// Connections that the system may keep until they are accepted. In a flood Node's 511 run out, and a probe that then comes is
-// dropped and tries again after a second, which is too late for it
-const backlog = 4096;
+import { serve } from './serve.ts';
+import { explainStartFailure } from './start-failure.ts';
 
 async function main(): Promise<void> {
   const settings = readSettings();
-  const ending = {
-    closeAfterMs: shutdownDelayMs(settings),
-    boundMs: shutdownDelayMs(settings) + closeBoundMs,
-  };
-  if (settings.WEB_CONCURRENCY === 1) return live(settings, (service) => start(settings, service), ending);
-
-  const { default: cluster } = await import('node:cluster');
-  if (cluster.isPrimary) {
+  if (settings.WEB_CONCURRENCY > 1) {
     const { runPrimary } = await import('./cluster/primary.ts');
     return runPrimary(settings);
   }
-  const { Member } = await import('./cluster/member.ts');
-  let member: Member | undefined;
-  const startMember = (service: Service) => {
-    member = new Member(() => service.end());
-    return start(settings, service, member);
-  };
-  return live(settings, startMember, {
-    ...ending,
-    explain: async (explanation) => member?.fail(explanation),
-  });
+  const closeAfterMs = shutdownDelayMs(settings);
+  const ending = { closeAfterMs, boundMs: closeAfterMs + closeBoundMs };
+  return live(settings, (service) => start(settings, service), ending);
 }
 
-/**
- * Config → app → listen → database → serve. The probes are answered before the database is there: until then the
- * process is alive and has not started.
- */
-async function start(settings: Settings, service: Service, member?: Member): Promise<void> {
-  const { logger, lifecycle, opened, stopping } = service;
-  const events = new Events();
+async function start(settings: Settings, service: Service): Promise<void> {
+  const { logger, opened } = service;
   const { found, notes, stop } = await developmentDefaults(settings);
   opened.push(stop);
   for (const note of notes) logger.info(note);
   const config = completeConfig(settings, found);
-
-  events.listen(securityLog(logger));
-  const metrics = await openMetrics(config, { ...service, events, member });
-  const tracing = await openTracing(config, service);
-  const passwordPolicy = await loadPasswordPolicy(config);
-  stopping.signal.throwIfAborted();
-  const hasher = await startPasswordHasher({
-    cost: config.BCRYPT_COST,
-    engine: config.PASSWORD_HASH_ENGINE,
-    maxWaitMs: config.HASH_MAX_WAIT_MS,
-    threads: Math.max(1, Math.floor(availableParallelism() / config.WEB_CONCURRENCY)),
-    onThreadError: (err) => logger.error({ err }, 'a password hashing thread ended and was replaced'),
-    events,
-    trace: tracing?.hash,
-  });
-  metrics?.watch({ hasher });
-  opened.push(() => hasher.close());
-  stopping.signal.throwIfAborted();
-  const app = await buildApp(withinOpenFiles(config, hasher.threads, logger), {
-    logger,
-    hasher,
-    lifecycle,
-    passwordPolicy,
-    events,
-    tracing,
-    watch: (vitals) => metrics?.watch(vitals),
-  });
-  opened.push(() => closeApp(app));
-
-  await app.listen({ host: config.HOST, port: config.PORT, backlog }).catch((error: unknown) => {
-    throw new ListenError(config, 'PORT', error);
-  });
-  if (member) await member.admission(stopping.signal);
-  else await prepareStorage(config, { log: logger, signal: stopping.signal });
-  stopping.signal.throwIfAborted();
-  lifecycle.phase = 'serving';
-  if (config.NODE_ENV === 'production' || member) return;
+  await serve(config, service);
+  if (config.NODE_ENV === 'production') return;
   // What led up to it is to be read before it
   await flushLog(logger);
   process.stdout.write(welcome(config));
-}
-
-/**
- * Opened before, and so closed after, all that it tells of; a worker's are told by the primary. Undefined when
- * METRICS_PORT is 0.
- */
-async function openMetrics(
-  config: Config,
-  { logger, lifecycle, events, opened, member }: Service & { events: Events; member: Member | undefined },
-): Promise<Metrics | undefined> {
-  if (config.METRICS_PORT === 0) return undefined;
-  const metrics = new Metrics();
-  events.listen(metrics.listener);
-  metrics.watch({ lifecycle });
-  if (member) {
-    member.shareMetrics(() => metrics.snapshot());
-    return metrics;
-  }
-  const address = { host: config.HOST, port: config.METRICS_PORT };
-  const close = await serveMetrics(metrics, address, logger).catch((error: unknown) => {
-    throw new ListenError(config, 'METRICS_PORT', error);
-  });
-  opened.push(close);
-  return metrics;
-}
-
-/** Undefined, and nothing of OpenTelemetry's SDK loaded, when there is no collector. */
-async function openTracing(config: Config, { logger, opened }: Service): Promise<Tracing | undefined> {
-  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined || config.OTEL_SDK_DISABLED) return undefined;
-  publishTelemetrySettings(config);
-  const { startTracing } = await import('./observability/tracing.ts');
-  const tracing = startTracing(config, logger);
-  opened.push(() => tracing.close());
-  return tracing;
-}
-
-/** Stops listening, and waits for the requests in flight, as long as their clients may take. */
-async function closeApp(app: FastifyInstance): Promise<void> {
-  // Node closes the connections that are idle when it is told to, but not those that become idle later
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
-  await app.close().finally(() => clearInterval(sweep));
 }
 
 main().catch((error: unknown) => {

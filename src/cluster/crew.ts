@@ -1,8 +1,11 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster from 'node:cluster';
 import { EventEmitter, once } from 'node:events';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { StartError } from '../errors.ts';
-import { type FromPrimary, type FromWorker, isMessage } from './messages.ts';
+import { type FromPrimary, type FromWorker, isMessage, type KeysEvent } from './messages.ts';
+import { type Attempt, explanationOf, type Place, send } from './place.ts';
 
 // Milliseconds. A worker that ends younger than this is replaced after a pause, which doubles each time
 const quickMs = 10_000;
@@ -10,33 +13,26 @@ const firstPauseMs = 100;
 const longestPauseMs = 10_000;
 // What keeps a worker from starting may go away within these attempts
 const failedStartsMax = 5;
+// How many pings a worker may leave unanswered, and the milliseconds that come to
+const pingsMax = 6;
+const silenceBoundMs = 30_000;
+
+const program = new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
 export interface CrewOptions {
   size: number;
   logger: Pick<Logger, 'warn' | 'fatal'>;
-  /** What the workers are given besides the environment of this process. */
-  env: Record<string, string>;
+  /** What a worker is given besides the environment of this process, by its place, from 0 on. */
+  env: (place: number) => Record<string, string>;
   /** Called once, when a worker could not be replaced. */
   onFailure: (failure: CrewError) => void;
+  /** A worker that is silent for so long hangs, and is killed; milliseconds. */
+  silenceMs?: number | undefined;
 }
 
 /** A worker cannot start. The message is what the worker said. */
 export class CrewError extends StartError {
   override readonly name = 'CrewError';
-}
-
-interface Attempt {
-  /** How many before it, in a row, have ended young, and how many before they listened. */
-  readonly quickEnds: number;
-  readonly failedStarts: number;
-}
-
-interface Place extends Attempt {
-  readonly worker: Worker;
-  /** Milliseconds of performance.now(). */
-  readonly startedAt: number;
-  isListening: boolean;
-  explanation?: string;
 }
 
 interface WorkerEnd {
@@ -46,16 +42,16 @@ interface WorkerEnd {
   err?: Error;
 }
 
-const fresh: Attempt = { quickEnds: 0, failedStarts: 0 };
-
 interface CrewEvents {
   metrics: [id: number, answer: FromWorker & { type: 'metrics' }];
+  /** Those that a worker has begun to use. */
+  keys: [keys: KeysEvent];
   /** A worker listens, or has ended. */
   change: [];
   ended: [id: number];
 }
 
-/** The workers of this process: it starts them, replaces those that end, and ends them all. */
+/** The workers of this process: it starts them, replaces those that end or hang, and ends them all. */
 export class Crew extends EventEmitter<CrewEvents> {
   readonly #options: CrewOptions;
   readonly #places = new Set<Place>();
@@ -70,6 +66,8 @@ export class Crew extends EventEmitter<CrewEvents> {
     this.#options = options;
     // Each worker accepts for itself, so that one which drains can take in all that waits: see 015-workers.md
     cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({ exec: fileURLToPath(program) });
+    setInterval(() => this.#ping(), (options.silenceMs ?? silenceBoundMs) / pingsMax).unref();
     process.on('exit', () => {
       for (const { worker } of this.#places) worker.process.kill('SIGKILL');
     });
@@ -86,14 +84,15 @@ export class Crew extends EventEmitter<CrewEvents> {
    * @throws CrewError
    */
   async start(): Promise<void> {
-    const first = this.#fork(fresh);
+    const first = this.#fork({ index: 0, quickEnds: 0, failedStarts: 0 });
     while (!first.isListening) {
       await once(this, 'change');
       if (!this.#places.has(first)) throw new CrewError(explanationOf(first));
     }
     this.#isComplete = true;
     if (this.#isClosing) return;
-    for (let others = 1; others < this.#options.size; others++) this.#fork(fresh);
+    for (let index = 1; index < this.#options.size; index++)
+      this.#fork({ index, quickEnds: 0, failedStarts: 0 });
   }
 
   /** Lets the workers serve, those to come as well. */
@@ -118,8 +117,12 @@ export class Crew extends EventEmitter<CrewEvents> {
     if (this.#isClosing) return;
     this.#isClosing = true;
     for (const pause of this.#pauses) clearTimeout(pause);
-    // Not by a signal: after a Ctrl-C they have one already, and might take this one for the second
-    for (const { worker } of this.#places) send(worker, { type: 'drain' });
+    for (const { worker, hears } of this.#places) {
+      // Not by a signal: after a Ctrl-C they have one already, and might take this one for the second. What is sent to one
+      // that does not hear yet is lost
+      if (hears) send(worker, { type: 'drain' });
+      else worker.process.kill('SIGTERM');
+    }
   }
 
   /**
@@ -134,8 +137,9 @@ export class Crew extends EventEmitter<CrewEvents> {
   }
 
   #fork(attempt: Attempt): Place {
-    const worker = cluster.fork(this.#options.env);
-    const place: Place = { ...attempt, worker, startedAt: performance.now(), isListening: false };
+    const worker = cluster.fork(this.#options.env(attempt.index));
+    const state = { hears: false, isListening: false, unanswered: 0 };
+    const place: Place = { ...attempt, ...state, worker, startedAt: performance.now() };
     this.#places.add(place);
     worker.on('message', (message: unknown) => {
       if (isMessage<FromWorker>(message)) this.#hear(place, message);
@@ -160,13 +164,43 @@ export class Crew extends EventEmitter<CrewEvents> {
   }
 
   #hear(place: Place, message: FromWorker): void {
-    if (message.type === 'failed') place.explanation = message.explanation;
-    if (message.type === 'listening') {
-      place.isListening = true;
-      if (this.#isAdmitted) send(place.worker, { type: 'serve' });
-      this.emit('change');
+    place.unanswered = 0;
+    switch (message.type) {
+      case 'hears':
+        place.hears = true;
+        break;
+      case 'listening':
+        place.isListening = true;
+        if (this.#isAdmitted && !this.#isClosing) send(place.worker, { type: 'serve' });
+        this.emit('change');
+        break;
+      case 'failed':
+        place.explanation = message.explanation;
+        break;
+      case 'metrics':
+        this.emit('metrics', place.worker.id, message);
+        break;
+      case 'keys':
+        this.emit('keys', message);
+        break;
     }
-    if (message.type === 'metrics') this.emit('metrics', place.worker.id, message);
+  }
+
+  /**
+   * Kills those that have left too many unanswered. Pings are counted, and not the time: when this process has been
+   * stopped as well, nobody is late.
+   */
+  #ping(): void {
+    for (const place of [...this.#places].filter(({ hears }) => hears)) {
+      place.unanswered += 1;
+      if (place.unanswered <= pingsMax) send(place.worker, { type: 'ping' });
+      else this.#kill(place);
+    }
+  }
+
+  #kill({ worker }: Place): void {
+    this.#options.logger.warn({ worker_pid: worker.process.pid }, 'a worker hangs and is killed');
+    worker.process.kill('SIGKILL');
   }
 
   #hasEnded(place: Place, end: WorkerEnd): void {
@@ -194,17 +228,8 @@ export class Crew extends EventEmitter<CrewEvents> {
     logger.warn({ ...facts, pause_ms: pauseMs }, 'a worker ended and will be replaced');
     const pause = setTimeout(() => {
       this.#pauses.delete(pause);
-      this.#fork({ quickEnds, failedStarts });
+      this.#fork({ index: place.index, quickEnds, failedStarts });
     }, pauseMs);
     this.#pauses.add(pause);
   }
-}
-
-/** One that ends right now need not be told. */
-function send(worker: Worker, message: FromPrimary): void {
-  if (worker.isConnected()) worker.send(message, undefined, undefined, () => {});
-}
-
-function explanationOf({ explanation, worker }: Place): string {
-  return explanation ?? `Gatehouse could not start: process ${worker.process.pid} ended before it listened`;
 }

@@ -34,15 +34,16 @@ export interface RunOptions {
   openFiles?: number;
 }
 
-/** Runs a program of dist/ in an empty folder, with only the given environment. Killed with the test. */
+/** Runs a program of dist/, or one of the tests', in an empty folder, with only the given environment. Killed with the test. */
 export function run(
   t: Test,
-  program: 'server.js' | 'migrate.js' | 'key-tool.js',
+  program: 'server.js' | 'migrate.js' | 'key-tool.js' | URL,
   options: RunOptions = {},
 ): Gatehouse {
   const { env = {}, args = [], nodeOptions = [], cwd = emptyFolder(t), openFiles } = options;
+  const path = program instanceof URL ? fileURLToPath(program) : join(dist, program);
   // tap adds its loader to NODE_OPTIONS of every child; env(1) removes it and then execs node
-  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, join(dist, program), ...args];
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...nodeOptions, path, ...args];
   const limited = ['-c', `ulimit -n ${openFiles} && exec env "$@"`, 'sh', ...command];
   const child = spawn(openFiles ? 'sh' : 'env', openFiles ? limited : command, {
     cwd,

@@ -1,0 +1,122 @@
+import { availableParallelism } from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { buildApp } from './app.ts';
+import type { Member } from './cluster/member.ts';
+import { type Config, publishTelemetrySettings } from './config/config.ts';
+import { withinOpenFiles } from './http/open-files.ts';
+import type { Service } from './lifetime.ts';
+import { type EventListener, Events } from './observability/events.ts';
+import { Metrics } from './observability/metrics.ts';
+import { serveMetrics } from './observability/metrics-server.ts';
+import { securityLog } from './observability/security-log.ts';
+import type { Tracing } from './observability/tracing.ts';
+import { startPasswordHasher } from './passwords/hasher.ts';
+import { loadPasswordPolicy } from './passwords/password-policy.ts';
+import { ListenError } from './start-failure.ts';
+import { prepareStorage } from './storage/prepare-database.ts';
+
+// Connections that the system may keep until they are accepted. In a flood Node's 511 run out, and a probe that then comes is
+// dropped and tries again after a second, which is too late for it
+const backlog = 4096;
+
+/** One of several processes that serve together: what it has of what they share, and whom it tells. */
+export interface Part {
+  readonly member: Member;
+  readonly hashThreads: number;
+}
+
+/**
+ * Config → app → listen → database → serve. The probes are answered before the database is there: until then the
+ * process is alive and has not started.
+ */
+export async function serve(config: Config, service: Service, part?: Part): Promise<void> {
+  const { logger, lifecycle, opened, stopping } = service;
+  const { member } = part ?? {};
+  const events = new Events();
+  events.listen(securityListener(logger, member));
+  const metrics = await openMetrics(config, { ...service, events, member });
+  const tracing = await openTracing(config, service);
+  const passwordPolicy = await loadPasswordPolicy(config);
+  stopping.signal.throwIfAborted();
+  const hasher = await startPasswordHasher({
+    cost: config.BCRYPT_COST,
+    engine: config.PASSWORD_HASH_ENGINE,
+    maxWaitMs: config.HASH_MAX_WAIT_MS,
+    threads: part?.hashThreads ?? availableParallelism(),
+    onThreadError: (err) => logger.error({ err }, 'a password hashing thread ended and was replaced'),
+    events,
+    trace: tracing?.hash,
+  });
+  metrics?.watch({ hasher });
+  opened.push(() => hasher.close());
+  stopping.signal.throwIfAborted();
+  // Of workers the primary has said it, and handed down what it comes to
+  const affordable = part ? config : withinOpenFiles(config, hasher.threads, logger);
+  const app = await buildApp(affordable, {
+    logger,
+    hasher,
+    lifecycle,
+    passwordPolicy,
+    events,
+    tracing,
+    watch: (vitals) => metrics?.watch(vitals),
+  });
+  opened.push(() => closeApp(app));
+
+  await app.listen({ host: config.HOST, port: config.PORT, backlog }).catch((error: unknown) => {
+    throw new ListenError(config, 'PORT', error);
+  });
+  if (member) await member.admission(stopping.signal);
+  else await prepareStorage(config, { log: logger, signal: stopping.signal });
+  stopping.signal.throwIfAborted();
+  lifecycle.phase = 'serving';
+}
+
+/** Logs what matters for security, all but what is the same for all workers. */
+function securityListener(logger: Logger, member: Member | undefined): EventListener {
+  const log = securityLog(logger);
+  if (member === undefined) return log;
+  return (event) => (event.type === 'keys' ? member.tellKeys(event) : log(event));
+}
+
+/**
+ * Opened before, and so closed after, all that it tells of; a worker's are told by the primary. Undefined when
+ * METRICS_PORT is 0.
+ */
+async function openMetrics(
+  config: Config,
+  { logger, lifecycle, events, opened, member }: Service & { events: Events; member: Member | undefined },
+): Promise<Metrics | undefined> {
+  if (config.METRICS_PORT === 0) return undefined;
+  const metrics = new Metrics();
+  events.listen(metrics.listener);
+  metrics.watch({ lifecycle });
+  if (member) {
+    member.shareMetrics(() => metrics.snapshot());
+    return metrics;
+  }
+  const address = { host: config.HOST, port: config.METRICS_PORT };
+  const close = await serveMetrics(metrics, address, logger).catch((error: unknown) => {
+    throw new ListenError(config, 'METRICS_PORT', error);
+  });
+  opened.push(close);
+  return metrics;
+}
+
+/** Undefined, and nothing of OpenTelemetry's SDK loaded, when there is no collector. */
+async function openTracing(config: Config, { logger, opened }: Service): Promise<Tracing | undefined> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined || config.OTEL_SDK_DISABLED) return undefined;
+  publishTelemetrySettings(config);
+  const { startTracing } = await import('./observability/tracing.ts');
+  const tracing = startTracing(config, logger);
+  opened.push(() => tracing.close());
+  return tracing;
+}
+
+/** Stops listening, and waits for the requests in flight, as long as their clients may take. */
+async function closeApp(app: FastifyInstance): Promise<void> {
+  // Node closes the connections that are idle when it is told to, but not those that become idle later
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  await app.close().finally(() => clearInterval(sweep));
+}
