@@ -2,7 +2,15 @@ import { FastifyOtelInstrumentation } from '@fastify/otel';
 import { type Context, context, ROOT_CONTEXT, type Span } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import type { TraceIds } from '../observability/events.ts';
 import type { Tracing } from '../observability/tracing.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null for a request that is not traced; not there when none is. */
+    traceIds?: TraceIds | null;
+  }
+}
 
 // They come every second, and have nothing to tell
 const probes = new Set(['/livez', '/readyz', '/startupz']);
@@ -23,6 +31,7 @@ export default fp<Pick<Tracing, 'provider'>>(
     });
     instrumentation.setTracerProvider(provider);
 
+    app.decorateRequest('traceIds', null);
     // What was pipelined begins as the answer before it ends, and so in the context of that request
     app.addHook('onRequest', (_request, _reply, done) => context.with(ROOT_CONTEXT, done));
     await app.register(instrumentation.plugin());
@@ -30,7 +39,8 @@ export default fp<Pick<Tracing, 'provider'>>(
       const { span } = traceOf(request);
       if (span !== null) {
         const { traceId: trace_id, spanId: span_id } = span.spanContext();
-        request.log = request.log.child({ trace_id, span_id });
+        request.traceIds = { trace_id, span_id };
+        request.log = request.log.child(request.traceIds);
         reply.log = request.log;
       }
       done();

@@ -1,5 +1,11 @@
 import { ApiError, type ErrorCode } from '../errors.ts';
 
+/** Of the span of a request, by the names that log lines have for them. */
+export interface TraceIds {
+  readonly trace_id: string;
+  readonly span_id: string;
+}
+
 /** Which request an event comes from. */
 export interface Origin {
   /** The id that the other log lines of the request carry. */
@@ -8,6 +14,8 @@ export interface Origin {
   readonly address: string | null;
   /** The OAuth client that has authenticated itself, if one has. */
   readonly clientId: string | null;
+  /** Null when the request is not traced. */
+  readonly traceIds: TraceIds | null;
 }
 
 /** A session and its user. */

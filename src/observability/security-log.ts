@@ -68,8 +68,8 @@ function lineOf(event: ServiceEvent): Line | undefined {
   }
 }
 
-function from({ requestId, address, clientId }: Origin) {
-  return { reqId: requestId, source_ip: address, client_id: clientId ?? undefined };
+function from({ requestId, address, clientId, traceIds }: Origin) {
+  return { reqId: requestId, ...traceIds, source_ip: address, client_id: clientId ?? undefined };
 }
 
 function ids({ userId, sessionId }: SessionIds) {
