@@ -58,7 +58,7 @@ export interface AppDeps {
   /** Only when spans are sent. */
   tracing?: Tracing | undefined;
   /** Is given what may be read of the app at any time. */
-  watch?: (vitals: Omit<Vitals, 'lifecycle' | 'hasher'>) => void;
+  watch?: (vitals: Omit<Vitals, 'lifecycle' | 'hasher' | 'spans'>) => void;
 }
 
 /** Builds the app: plugins in the order in which a request meets them. */

@@ -37,6 +37,7 @@ export async function serve(config: Config, service: Service, part?: Part): Prom
   events.listen(securityListener(logger, member));
   const metrics = await openMetrics(config, { ...service, events, member });
   const tracing = await openTracing(config, service);
+  metrics?.watch({ spans: tracing?.spans ?? { lost: 0 } });
   const passwordPolicy = await loadPasswordPolicy(config);
   stopping.signal.throwIfAborted();
   const hasher = await startPasswordHasher({

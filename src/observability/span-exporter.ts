@@ -1,11 +1,6 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import type { ExportResult } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
-
-export interface ExportLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 // What a span may tell. Paths and queries hold ids and whatever else a client writes, and messages of errors quote it
 const told = new Set([
@@ -22,29 +17,16 @@ const told = new Set([
   'server.port',
 ]);
 
-// A collector may say anything
-const reasonLength = 200;
-
-/**
- * Sends spans, without what they must not tell, and says once that they do not arrive: not again until one batch has.
- * How many wait is bounded by OTEL_BSP_MAX_QUEUE_SIZE; what does not fit, and what could not be sent, is dropped.
- */
+/** Sends spans, without what they must not tell. */
 export class GuardedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
-  readonly #log: ExportLog;
-  #lost = 0;
 
-  constructor(exporter: SpanExporter, log: ExportLog) {
+  constructor(exporter: SpanExporter) {
     this.#exporter = exporter;
-    this.#log = log;
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    this.#exporter.export(spans.map(guarded), (result) => {
-      if (result.code === ExportResultCode.SUCCESS) this.#arrived();
-      else this.#failed(spans.length, result.error);
-      done(result);
-    });
+    this.#exporter.export(spans.map(guarded), done);
   }
 
   async shutdown(): Promise<void> {
@@ -54,32 +36,14 @@ export class GuardedExporter implements SpanExporter {
   async forceFlush(): Promise<void> {
     await this.#exporter.forceFlush?.();
   }
-
-  #arrived(): void {
-    if (this.#lost > 0) this.#log.info({ lost: this.#lost }, 'spans reach the collector again');
-    this.#lost = 0;
-  }
-
-  #failed(spans: number, error: Error | undefined): void {
-    if (this.#lost === 0)
-      this.#log.warn(
-        { reason: reasonOf(error) },
-        'spans do not reach the collector of OTEL_EXPORTER_OTLP_ENDPOINT and are dropped; all else goes on',
-      );
-    this.#lost += spans;
-  }
-}
-
-/** Not the answer of the collector, which may be long; the message is empty where a name has several addresses. */
-function reasonOf(error: (Error & { code?: unknown }) | undefined): string {
-  const { code, message } = error ?? {};
-  const parts = [code, message].filter((part) => part !== undefined && part !== '');
-  return (parts.join(': ') || 'unknown').slice(0, reasonLength);
 }
 
 function guarded(span: ReadableSpan): ReadableSpan {
   const attributes = Object.fromEntries(Object.entries(span.attributes).filter(([name]) => told.has(name)));
+  const { traceId, spanId, traceFlags } = span.spanContext();
   return Object.create(span, {
+    // Without the tracestate, which is whatever the caller has written
+    spanContext: { value: () => ({ traceId, spanId, traceFlags }) },
     attributes: { value: attributes },
     status: { value: { code: isFailure(span) ? SpanStatusCode.ERROR : SpanStatusCode.UNSET } },
     events: { value: [] },

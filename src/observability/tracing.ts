@@ -19,10 +19,13 @@ import {
   envDetector,
   resourceFromAttributes,
 } from '@opentelemetry/resources';
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import type { HashTrace } from '../passwords/hasher.ts';
 import type { StatementTrace } from '../storage/query.ts';
-import { type ExportLog, GuardedExporter } from './span-exporter.ts';
+import { GuardedExporter } from './span-exporter.ts';
+import { SpanLosses, type TraceLog } from './span-losses.ts';
+import { SpanQueue } from './span-queue.ts';
+import { logTraceWarnings } from './trace-warnings.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -34,6 +37,8 @@ export interface Tracing {
   readonly provider: TracerProvider;
   readonly statement: StatementTrace;
   readonly hash: HashTrace;
+  /** How many have not arrived. */
+  readonly spans: { readonly lost: number };
   /** Sends what has not been sent, for a second at most. */
   close(): Promise<void>;
 }
@@ -48,7 +53,8 @@ export interface TracedDatabase {
  * Starts OpenTelemetry's SDK. It sends to the collector of OTEL_EXPORTER_OTLP_ENDPOINT by OTLP over HTTP, as protobuf,
  * and reads the OTEL_ variables of the environment itself.
  */
-export function startTracing({ DATABASE_URL }: TracedDatabase, log: ExportLog): Tracing {
+export function startTracing({ DATABASE_URL }: TracedDatabase, log: TraceLog): Tracing {
+  logTraceWarnings(log);
   const resource = defaultResource()
     .merge(
       resourceFromAttributes({
@@ -58,8 +64,9 @@ export function startTracing({ DATABASE_URL }: TracedDatabase, log: ExportLog): 
       }),
     )
     .merge(detectResources({ detectors: [envDetector] }));
-  const exporter = new GuardedExporter(new OTLPTraceExporter(), log);
-  const provider = new BasicTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(exporter)] });
+  const losses = new SpanLosses(log);
+  const queue = new SpanQueue(new GuardedExporter(new OTLPTraceExporter()), losses);
+  const provider = new BasicTracerProvider({ resource, spanProcessors: [queue] });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   // No baggage: nothing here would read it
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -67,6 +74,7 @@ export function startTracing({ DATABASE_URL }: TracedDatabase, log: ExportLog): 
     provider,
     statement: statementTrace(provider, DATABASE_URL),
     hash: hashTrace(provider),
+    spans: losses,
     async close() {
       const flushed = provider.shutdown().catch(() => {});
       await Promise.race([flushed, sleep(flushBoundMs, undefined, { ref: false })]);

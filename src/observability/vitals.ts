@@ -16,6 +16,7 @@ export interface Vitals {
   overload: { readonly share: number };
   rateLimits: { readonly store: LimitStore };
   proxyWatch: { readonly isUncovered: boolean };
+  spans: { readonly lost: number };
   pruner: {
     readonly status: {
       readonly lastRunAt: number | null;
@@ -34,7 +35,8 @@ type LimitStore = (typeof limitStores)[number];
 
 /** Adds the metrics of what is given. */
 export function vitalsMetrics(registers: Registry[], vitals: Partial<Vitals>): void {
-  const { lifecycle, hasher, connections, pool, poolWait, overload, rateLimits, proxyWatch, pruner } = vitals;
+  const { lifecycle, hasher, connections, pool, poolWait, overload, rateLimits, proxyWatch, spans, pruner } =
+    vitals;
   if (lifecycle) lifecycleMetrics(registers, lifecycle);
   if (hasher) hasherMetrics(registers, hasher);
   if (connections) connectionMetrics(registers, connections);
@@ -43,6 +45,7 @@ export function vitalsMetrics(registers: Registry[], vitals: Partial<Vitals>): v
   if (overload) overloadMetric(registers, overload);
   if (rateLimits) rateLimitMetric(registers, rateLimits);
   if (proxyWatch) proxyMetric(registers, proxyWatch);
+  if (spans) spanMetric(registers, spans);
   if (pruner) prunerMetrics(registers, pruner);
 }
 
@@ -151,6 +154,15 @@ function proxyMetric(registers: Registry[], proxyWatch: Vitals['proxyWatch']): v
     '1 while a proxy seems to stand before the service that is not trusted',
     () => (proxyWatch.isUncovered ? 1 : 0),
     'max',
+  );
+}
+
+function spanMetric(registers: Registry[], spans: Vitals['spans']): void {
+  counterOf(
+    registers,
+    'gatehouse_spans_lost_total',
+    'Spans that have not reached the collector',
+    () => spans.lost,
   );
 }
 

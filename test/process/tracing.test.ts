@@ -15,6 +15,7 @@ import {
   ready,
   run,
 } from '../support/gatehouse-process.ts';
+import { scrape, scrapeUntil } from '../support/metrics.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { bearer, newPerson } from '../support/people.ts';
 import { fetchChecked } from '../support/watch.ts';
@@ -119,6 +120,13 @@ t.test('a login is a span of its caller, and its statements and its hash are spa
   const [registered] = await collector.received('POST /api/v1/register-user');
   t.match(registration, { trace_id: registered?.traceId, span_id: registered?.spanId });
   t.equal(registered?.parentSpanId, '', 'without a traceparent it is the first of its trace');
+  const told = (name: string) => gatehouse.logLines().find(({ event }) => event === name);
+  t.match(told('authn_login_success'), {
+    trace_id: caller.traceId,
+    span_id: request.spanId,
+    reqId: line?.['reqId'],
+  });
+  t.match(told('user_created'), { trace_id: registered?.traceId, span_id: registered?.spanId });
   t.notOk(gatehouse.stdout().includes('a%20key'));
 });
 
@@ -130,8 +138,21 @@ t.test('no span tells what a client has sent, nor what a person is called', asyn
     email: person.email,
     password: person.password,
   });
-  const marks = ['m4rk-in-path', 'm4rk-in-query', 'm4rk-in-json', 'm4rk-in-header', 'm4rk-in-bearer'];
+  const marks = [
+    'm4rk-in-path',
+    'm4rk-in-query',
+    'm4rk-in-json',
+    'm4rk-in-header',
+    'm4rk-in-bearer',
+    'm4rk-in-state',
+  ];
   await fetchChecked(`${origin}/m4rk-in-path`);
+  const caller = newTrace();
+  await fetchChecked(`${origin}/.well-known/jwks.json`, {
+    headers: { ...traceparent(caller), tracestate: 'vendor=m4rk-in-state' },
+  });
+  const [traced] = await collector.received('GET /.well-known/jwks.json');
+  t.match(traced, { traceId: caller.traceId, parentSpanId: caller.spanId });
   await fetchChecked(`${origin}/api/v1/me?x=m4rk-in-query`, {
     headers: bearer(String(tokens['access_token'])),
   });
@@ -273,6 +294,7 @@ t.test('what a collector can do wrong is said once, and holds nobody up', async 
       /ENOTFOUND|EAI_AGAIN/,
     ],
     ['it refuses', {}, { status: 401, afterMs: 0 }, /401/],
+    ['it is overloaded', {}, { status: 503, afterMs: 0 }, /^503: /],
     ['it never answers', {}, { status: 200, afterMs: 60_000 }, /timed out/i],
   ];
   for (const [name, env, answer, reason] of cases) {
@@ -311,6 +333,91 @@ t.test('a collector that comes back gets spans again, and that is said', async (
     gatehouse.logLines().find(({ msg }) => msg === 'spans reach the collector again'),
     { lost: 1 },
   );
+});
+
+t.test('what is lost is counted, whether it was refused or did not fit', async (t) => {
+  const metricsPort = await freePort();
+  const { origin, collector, gatehouse } = await startTraced(t, {
+    METRICS_PORT: String(metricsPort),
+    OTEL_BSP_MAX_QUEUE_SIZE: '32',
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '8',
+  });
+  const name = 'gatehouse_spans_lost_total';
+  t.equal((await scrape(metricsPort)).series.get(name), 0);
+  Object.assign(collector.answer, { status: 400, afterMs: 100 });
+  let asked = 0;
+  const ask = () => {
+    asked += 1;
+    return fetchChecked(`${origin}/.well-known/jwks.json`);
+  };
+  for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, ask));
+  Object.assign(collector.answer, { status: 200, afterMs: 0 });
+  const arrived = () => gatehouse.logLines().find(({ msg }) => msg === 'spans reach the collector again');
+  while (arrived() === undefined) {
+    await ask();
+    await sleep(50);
+  }
+  const { series } = await scrapeUntil(
+    metricsPort,
+    ({ series }) => Number(series.get(name)) + collector.spans.length === asked,
+  );
+  t.ok(Number(series.get(name)) > 100, `${series.get(name)} lost`);
+  // A batch that was on its way at that moment may have been refused later
+  const [told, inAll] = [Number(arrived()?.['lost']), Number(series.get(name))];
+  t.ok(told > 100 && told <= inAll, `${told} told of ${inAll}`);
+  t.equal(complaints(gatehouse).length, 1);
+});
+
+t.test('a collector that comes and goes is told of once a minute', async (t) => {
+  const { origin, collector, gatehouse } = await startTraced(t);
+  for (let round = 0; round < 10; round++) {
+    collector.answer.status = round % 2 === 0 ? 400 : 200;
+    const before = collector.bodies.length;
+    await fetchChecked(`${origin}/.well-known/jwks.json`);
+    while (collector.bodies.length === before) await sleep(20);
+    await sleep(50);
+  }
+  gatehouse.child.kill('SIGTERM');
+  await gatehouse.ended;
+  t.equal(complaints(gatehouse).length, 1);
+  t.strictSame(
+    gatehouse
+      .logLines()
+      .filter(({ msg }) => msg === 'spans reach the collector again')
+      .map(({ lost }) => lost),
+    [1],
+  );
+});
+
+t.test('what OpenTelemetry cannot make sense of is said once, and spans are sent', async (t) => {
+  const { origin, collector, gatehouse } = await startTraced(t, {
+    OTEL_BSP_SCHEDULE_DELAY: 'soon',
+    OTEL_BSP_MAX_QUEUE_SIZE: '-5',
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '0',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'brotli',
+    OTEL_EXPORTER_OTLP_CERTIFICATE: 'there-is-none.pem',
+  });
+  await fetchChecked(`${origin}/.well-known/jwks.json`);
+  gatehouse.child.kill('SIGTERM');
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+  const warnings = gatehouse
+    .logLines()
+    .filter(({ msg }) => msg === 'OpenTelemetry warns')
+    .map(({ level, warning }) => [level, warning]);
+  for (const part of [
+    /'soon'.*SCHEDULE_DELAY/,
+    /MAX_QUEUE_SIZE.*2048/,
+    /BATCH_SIZE.*512/,
+    /brotli/,
+    /certificate/i,
+  ])
+    t.equal(
+      warnings.filter(([level, text]) => level === 40 && part.test(String(text))).length,
+      1,
+      part.source,
+    );
+  t.equal(warnings.length, 5, JSON.stringify(warnings));
+  t.equal((await collector.received('GET /.well-known/jwks.json')).length, 1);
 });
 
 t.test('without a collector nothing of its SDK is loaded', async (t) => {
