@@ -116,6 +116,16 @@ t.test('a worker that hangs is killed and replaced', async (t) => {
   t.equal((await endOf(gatehouse)).code, 0);
 });
 
+t.test('a worker that hangs while all drain is killed ten seconds after the delay', async (t) => {
+  const { gatehouse } = await startCrew(t, { SHUTDOWN_DELAY_MS: '500' });
+  const [victim = 0] = listening(gatehouse);
+  process.kill(victim, 'SIGSTOP');
+  const { code, ms } = await endOf(gatehouse);
+  t.equal(code, 1);
+  t.ok(ms >= 10_400 && ms < 11_900, `${ms} ms`);
+  t.throws(() => process.kill(victim, 0), { code: 'ESRCH' });
+});
+
 t.test(
   'a worker that is replaced has the settings of those beside it, whatever .env says by then',
   async (t) => {
