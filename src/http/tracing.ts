@@ -3,9 +3,7 @@ import { type Context, context, ROOT_CONTEXT, type Span } from '@opentelemetry/a
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Tracing } from '../observability/tracing.ts';
-
-// They come every second, and have nothing to tell
-const probes = new Set(['/livez', '/readyz', '/startupz']);
+import { probePaths } from './health.ts';
 
 /**
  * A span for each request, of which its statements and hashes are children, and which is itself a child of the caller's
@@ -18,7 +16,7 @@ export default fp<Pick<Tracing, 'provider'>>(
       instrumentHandler: false,
       // Their messages may quote what a client has sent
       recordExceptions: false,
-      ignorePaths: ({ url }) => probes.has(url.split('?')[0] ?? ''),
+      ignorePaths: ({ url }) => probePaths.has(url.split('?')[0] ?? ''),
       requestHook: nameSpan,
     });
     instrumentation.setTracerProvider(provider);
