@@ -51,6 +51,7 @@ export class RedisLink {
     const { Redis } = await import('ioredis');
     const redis = new Redis(url, {
       connectionName: 'gatehouse',
+      disableClientInfo: true,
       // What cannot be sent at once fails at once
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { redisBoundMs } from '../../../src/http/limits/redis-link.ts';
@@ -190,6 +191,22 @@ t.test('the log says why Redis cannot be used, and not its password', { skip: wi
     t.notMatch(JSON.stringify(gatehouse.logLines), 'a-wrong-password');
     t.equal(gatehouse.app.rateLimits.store, 'fallback');
   }
+});
+
+t.test('a role with the rights that docs/operations.md names', { skip: withoutRedis }, async (t) => {
+  const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+  const [line = ''] = /^ACL SETUSER .*$/m.exec(page) ?? [];
+  const redis = await prepareRedis(t);
+  await redis.start();
+  const [command = '', ...rights] = line.replace('>…', '>a-password').split(' ');
+  await redis.tell(command, ...rights);
+  const env = { REDIS_URL: redis.url.replace('//', '//gatehouse:a-password@') };
+  const one = await startLimitedApp(t, { env });
+  const two = await startLimitedApp(t, { database: one.database, hasher: one.hasher, env });
+  const guess = { email: newPerson().email, password };
+  await repeated(perPair, () => one.post(loginPath, guess, stranger));
+  refused(t, await two.post(loginPath, guess, stranger), 'RATE_LIMITED');
+  for (const replica of [one, two]) t.strictSame(said(replica), [found]);
 });
 
 t.test('without REDIS_URL each counts for itself', async (t) => {
