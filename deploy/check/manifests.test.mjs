@@ -164,5 +164,5 @@ test('the overlay brings what it is there for', {
   const peers = one('NetworkPolicy').spec.egress.flatMap(({ to = [] }) => to);
   assert.deepEqual(peers[0].podSelector, { matchLabels: { 'k8s-app': 'kube-dns' } });
   const ports = one('NetworkPolicy').spec.egress.flatMap(({ ports }) => ports.map(({ port }) => port));
-  assert.deepEqual(ports, [53, 53, 5432, 6379, 4317, 4318]);
+  assert.deepEqual(ports, [53, 53, 5432, 6379, 4318]);
 });

@@ -62,6 +62,10 @@ function settingsOf(overlay?: string): Record<string, string> {
     lines.filter((line) => /^[^#]/.test(line)).map((line) => line.split(/=(.*)/).slice(0, 2)),
   );
 }
+/** Those that stand there in a comment, to be put in force. */
+const offered = (file: string) =>
+  [...read(`${folder}/${file}`).matchAll(/^ *# ([A-Z_]+)(?:=|: )/gm)].map(([, name = '']) => name);
+
 const overlays = readdirSync(`${root}${folder}/overlays`);
 
 /** What a container of the manifests is given, with a database and secrets that work. */
@@ -85,6 +89,10 @@ t.test('every setting is one that the service knows, and the example of a secret
     for (const name of settings) t.ok(known.includes(name), name);
     t.notOk(settings.some((name) => secretNames.includes(name) || name.startsWith('DB_')));
   }
+  const commented = overlays.flatMap((overlay) => offered(`overlays/${overlay}/settings.env`));
+  for (const name of ['TRUST_PROXY', 'REDIS_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT'])
+    t.ok(commented.includes(name), `${name} is offered`);
+  for (const name of [...commented, ...offered('secret.example.yaml')]) t.ok(known.includes(name), name);
   t.ok(secretNames.length > 0);
   for (const name of secretNames) t.ok(known.includes(name), name);
   const values = Object.values(object<{ stringData: object }>('secret.example.yaml').stringData);
