@@ -86,20 +86,25 @@ function* mixed(shares) {
   }
 }
 
-/** @returns {Promise<{ answers: { kind: string, status: number, ms: number }[], late: number }>} `late` is how late it sent, at most */
+const refusals = /"error_code":"(OVERLOADED|PASSWORD_HASHING_BUSY)"/;
+
+/**
+ * @returns {Promise<{ answers: { kind: string, status: number, isRefused: boolean, ms: number }[], late: number[] }>} `late` is by how
+ *   many milliseconds each was sent late
+ */
 async function offer(world, { rate, seconds, shares }) {
   const { free, port, requests } = world;
   const kinds = mixed(shares);
   const count = Math.round(rate * seconds);
   const answers = [];
-  let late = 0;
+  const late = [];
   const began = performance.now();
   for (let sent = 0; sent < count; ) {
     const now = performance.now();
     const due = Math.min(count, Math.floor(((now - began) * rate) / 1000));
     for (; sent < due; sent++) {
       const dueAt = began + (sent * 1000) / rate;
-      late = Math.max(late, now - dueAt);
+      late.push(now - dueAt);
       const drawn = kinds.next().value;
       const next = requests[drawn]();
       // Every session is being refreshed
@@ -111,10 +116,11 @@ async function offer(world, { rate, seconds, shares }) {
           const index = free.indexOf(lost);
           if (index !== -1) free.splice(index, 1);
         });
-      const answer = { kind, status: -1, ms: patienceMs };
+      const answer = { kind, status: -1, isRefused: false, ms: patienceMs };
       answers.push(answer);
       connection.send(bytes, (given) => {
-        Object.assign(answer, { status: given.status, ms: performance.now() - dueAt });
+        const isRefused = given.status === 503 && refusals.test(given.body);
+        Object.assign(answer, { status: given.status, isRefused, ms: performance.now() - dueAt });
         onAnswer?.(given);
         if (given.status !== 0) free.push(connection);
       });

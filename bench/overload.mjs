@@ -26,7 +26,10 @@ const plan = quick
 const growth = 1.3;
 // Of a load that is sustained: nearly all is answered, and soon
 const sustained = { share: 0.99, p99Ms: 250 };
-const bars = { goodputShareAtTwice: 0.9, deadlineMs: defaultOf('REQUEST_DEADLINE_MS') };
+// Milliseconds; an answer at the deadline is on its way a little later
+const bars = { goodputShare: 0.9, servedShare: 0.99, deadlineMs: defaultOf('REQUEST_DEADLINE_MS') + 250 };
+// Milliseconds by which 99 % of requests may be sent late: beyond that, it is the client that cannot carry the load
+const clientLateMs = 100;
 const boundMs = 120_000;
 
 const opened = [];
@@ -82,7 +85,7 @@ async function measure() {
 
 /** The highest rate of a rising row that is sustained; requests per second. */
 async function ramp(offer) {
-  let carried = plan.rampFrom;
+  let carried;
   const isSustained = async (rate) => {
     const { goodput, offered, p99 } = await offer(rate, plan.rampSeconds);
     progress(`${Math.round(rate)} a second: ${Math.round(goodput)} answered, p99 ${Math.round(p99)} ms`);
@@ -93,50 +96,54 @@ async function ramp(offer) {
     if (!(await isSustained(rate)) && !(await isSustained(rate))) break;
     carried = rate;
   }
+  if (carried === undefined)
+    throw new Error(`not even ${plan.rampFrom} requests a second are sustained here`);
   return carried;
 }
 
 function summed(seconds, { answers, late }) {
   const isGood = ({ status, ms }) => status === 200 && ms <= bars.deadlineMs;
   const good = answers.filter(isGood);
-  const times = answers
-    .filter(({ status }) => status === 200)
-    .map(({ ms }) => ms)
-    .sort((a, b) => a - b);
+  const ascending = (values) => values.sort((a, b) => a - b);
+  const times = ascending(answers.filter(({ status }) => status === 200).map(({ ms }) => ms));
+  const admitted = answers.filter(({ isRefused }) => !isRefused);
   const byKind = Object.fromEntries(
     Object.keys(shares).map((kind) => {
       const all = answers.filter((each) => each.kind === kind);
       return [kind, { offered: all.length / seconds, good: all.filter(isGood).length / seconds }];
     }),
   );
-  const statuses = {};
-  for (const { status } of answers) statuses[status] = (statuses[status] ?? 0) + 1;
   return {
     offered: answers.length / seconds,
     goodput: good.length / seconds,
     p50: quantile(times, 0.5) ?? 0,
     p99: quantile(times, 0.99) ?? 0,
-    slowest: times.at(-1) ?? 0,
-    late,
+    slowest: Math.max(0, ...admitted.map(({ ms }) => ms)),
+    served: admitted.filter(isGood).length / Math.max(1, admitted.length),
+    late: quantile(ascending(late), 0.99) ?? 0,
     byKind,
-    statuses,
   };
 }
 
 function judge({ points }) {
   const peak = Math.max(...points.map(({ goodput }) => goodput));
   const twice = points.find(({ factor }) => factor === 2);
-  const slowest = Math.max(...points.map((each) => each.slowest));
+  const late = Math.max(...points.map((each) => each.late));
   return [
     {
       name: 'goodput at 2 × the sustainable load',
       value: `${Math.round((twice.goodput / peak) * 100)} % of the peak`,
-      passes: twice.goodput >= peak * bars.goodputShareAtTwice,
+      passes: twice.goodput >= peak * bars.goodputShare,
     },
     {
-      name: 'slowest answer to what was admitted',
-      value: `${Math.round(slowest)} ms of ${bars.deadlineMs}`,
-      passes: slowest <= bars.deadlineMs,
+      name: 'what was admitted then',
+      value: `${(twice.served * 100).toFixed(1)} % answered 200, the last of all after ${Math.round(twice.slowest)} ms`,
+      passes: twice.served >= bars.servedShare && twice.slowest <= bars.deadlineMs,
+    },
+    {
+      name: 'how late the client sent, 99 % of its requests',
+      value: `${Math.round(late)} ms at most`,
+      passes: late <= clientLateMs,
     },
   ];
 }
@@ -157,11 +164,10 @@ try {
   const text = page(result);
   console.log(text);
   if (quick) progress('every part works; a quick run holds nothing to the bars, as its figures mean nothing');
-  else {
+  else if (result.verdicts.every(({ passes }) => passes)) {
     writeFileSync(path.join(root, 'docs', 'overload.md'), text);
     writeFileSync(path.join(root, 'docs', 'images', 'overload.svg'), chart(result));
-    process.exitCode = result.verdicts.every(({ passes }) => passes) ? 0 : 1;
-  }
+  } else process.exitCode = 1;
 } catch (error) {
   progress(error.message);
   process.exitCode = 1;

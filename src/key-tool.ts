@@ -24,7 +24,8 @@ const usage = `Usage: npm run keys -- <command>
   generate [--algorithm ES256] [--directory keys]
       Makes keys for a new installation: ${algorithms.join(', ')}.
   rotate [access|refresh] [--algorithm ES256] [--directory keys]
-      Makes the next key for the settings in force, and the three steps in which it takes over.
+      Makes the next key for the settings in force, and the three steps in which it takes over. A key pair is written
+      beside the one in force, unless there is a --directory.
   client <id> [--directory keys]
       Makes a secret for a program that introspects and revokes tokens.
 
@@ -37,12 +38,16 @@ class KeyToolError extends StartError {}
 function main(): void {
   const { values, positionals } = readArguments();
   const [command, subject, ...rest] = positionals;
-  const directory = resolve(values.directory);
+  const directory = resolve(values.directory ?? 'keys');
   const algorithm = algorithmFrom(values.algorithm);
   const task = `${command} ${subject ?? ''}`.trim();
   if (rest.length > 0) throw new KeyToolError(usage);
   if (task === 'generate') generate(directory, algorithm ?? 'ES256');
-  else if (task === 'rotate' || task === 'rotate access') rotateAccess(directory, algorithm);
+  else if (task === 'rotate' || task === 'rotate access')
+    rotateAccess(
+      { directory, ...(values.directory !== undefined && { pairDirectory: directory }) },
+      algorithm,
+    );
   else if (task === 'rotate refresh' && algorithm === undefined) rotateRefresh(directory);
   else if (command === 'client' && subject !== undefined) client(directory, subject);
   else throw new KeyToolError(usage);
@@ -52,7 +57,7 @@ function readArguments() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { algorithm: { type: 'string' }, directory: { type: 'string', default: 'keys' } },
+      options: { algorithm: { type: 'string' }, directory: { type: 'string' } },
     });
   } catch (error) {
     throw new KeyToolError(`${(error as Error).message}\n\n${usage}`);
@@ -87,7 +92,13 @@ function generate(directory: string, algorithm: Algorithm): void {
   say(`The settings are in ${file}. Add them to the environment, or to .env:\n\n  cat ${file} >> .env\n`);
 }
 
-function rotateAccess(directory: string, algorithm: Algorithm | undefined): void {
+/** `pairDirectory` is where key pairs go, if not beside the one in force. */
+interface Folders {
+  directory: string;
+  pairDirectory?: string;
+}
+
+function rotateAccess(folders: Folders, algorithm: Algorithm | undefined): void {
   const settings = readSettings();
   const next = algorithm ?? settings.TOKEN_CREATION_ALGORITHM;
   if (!canFollow(settings.TOKEN_CREATION_ALGORITHM, next)) {
@@ -97,10 +108,14 @@ function rotateAccess(directory: string, algorithm: Algorithm | undefined): void
     );
   }
   const minutes = Math.ceil(settings.ACCESS_TOKEN_TTL_SECONDS / 60);
-  writeRotation(directory, 'access', accessRotation(settings, next, directory), `${minutes} minutes`);
+  writeRotation(folders.directory, 'access', accessRotation(settings, next, folders), `${minutes} minutes`);
 }
 
-function accessRotation(settings: Settings, next: Algorithm, directory: string): Rotation {
+function accessRotation(
+  settings: Settings,
+  next: Algorithm,
+  { directory, pairDirectory }: Folders,
+): Rotation {
   const publicFiles = listOf(settings.JWT_PUBLIC_KEY_FILES);
   const previous = listOf(settings.SECRET_KEY_PREVIOUS);
   if (isSecretAlgorithm(next)) {
@@ -108,7 +123,10 @@ function accessRotation(settings: Settings, next: Algorithm, directory: string):
   }
   return isSecretAlgorithm(settings.TOKEN_CREATION_ALGORITHM)
     ? rotateSecretToKeyPair(directory, next, configured(settings, 'SECRET_KEY'), { previous, publicFiles })
-    : rotateKeyPair(configured(settings, 'JWT_PRIVATE_KEY_FILE'), publicFiles, next);
+    : rotateKeyPair(configured(settings, 'JWT_PRIVATE_KEY_FILE'), publicFiles, {
+        algorithm: next,
+        ...(pairDirectory !== undefined && { directory: pairDirectory }),
+      });
 }
 
 function rotateRefresh(directory: string): void {
@@ -181,11 +199,18 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+function explain(error: unknown): string {
+  const { code, path, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === 'EEXIST') return `${path} is already there, and is not overwritten`;
+  // What is read tells of its failures itself
+  if (syscall === 'mkdir' || syscall === 'open')
+    return `Nothing can be written there: ${message}. Name another folder with --directory`;
+  return explainStartFailure(error);
+}
+
 try {
   main();
 } catch (error) {
-  const { code, path } = error as NodeJS.ErrnoException;
-  const taken = code === 'EEXIST' ? `${path} is already there, and is not overwritten` : undefined;
-  process.stderr.write(`${taken ?? explainStartFailure(error)}\n`);
+  process.stderr.write(`${explain(error)}\n`);
   process.exitCode = 1;
 }

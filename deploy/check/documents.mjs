@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { parse, parseAllDocuments } from 'yaml';
 
 export const manifests = fileURLToPath(new URL('../kubernetes', import.meta.url));
+/** An overlay with every component of the manifests. */
+export const withComponents = fileURLToPath(new URL('with-components', import.meta.url));
 
 // What Go is asked for where neither of the programs is there; it needs Go 1.24
 const goModule = 'sigs.k8s.io/kustomize/kustomize/v5@v5.8.1';

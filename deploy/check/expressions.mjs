@@ -17,11 +17,9 @@ export function dashboardExpressions() {
 /** Each expression of the alerts, and what the autoscaler goes by. */
 export function ruleExpressions() {
   const { groups } = parse(read('prometheus/alerts.yaml'));
-  const { spec } = parse(read('kubernetes/base/horizontal-pod-autoscaler.yaml'));
+  const patch = parse(read('kubernetes/components/hash-queue-wait/autoscaler.yaml'));
   return [
     ...groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ where: alert, expr }))),
-    ...spec.metrics
-      .filter(({ type }) => type === 'Pods')
-      .map(({ pods }) => ({ where: 'HorizontalPodAutoscaler', expr: pods.metric.name })),
+    ...patch.map(({ value }) => ({ where: 'HorizontalPodAutoscaler', expr: value.pods.metric.name })),
   ];
 }

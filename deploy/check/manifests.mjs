@@ -1,8 +1,8 @@
-// Checks deploy/kubernetes by the schemas of Kubernetes and of the Prometheus operator: base and overlays as kustomize
-// builds them, and where there is no kustomize, the files of the base as they stand.
+// Checks deploy/kubernetes by the schemas of Kubernetes and of the Prometheus operator: base, overlays and components as
+// kustomize builds them, and where there is no kustomize, the files of base and overlays as they stand.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { build, findKustomize, manifests, named, sources } from './documents.mjs';
+import { build, findKustomize, manifests, named, sources, withComponents } from './documents.mjs';
 import { findings } from './schemas.mjs';
 
 const kustomize = findKustomize();
@@ -13,6 +13,10 @@ const sets = folders.map((folder) => {
     ? { from: `${kustomize.join(' ')} ${folder}`, documents: build(kustomize, at) }
     : { from: `${folder} as it stands`, documents: sources(at) };
 });
+if (kustomize) {
+  const documents = build(kustomize, withComponents);
+  sets.push({ from: `${kustomize.join(' ')} with components`, documents });
+}
 const example = 'secret.example.yaml';
 sets.push({ from: example, documents: named(readFileSync(path.join(manifests, example), 'utf8')) });
 

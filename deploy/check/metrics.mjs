@@ -1,5 +1,5 @@
 // Asks a live service for its metrics, after traffic of every kind, and requires of each metric, label and value that the
-// dashboard, the alerts and the autoscaler name that it is there.
+// dashboard, the alerts and the autoscaler name that it is there: of a single process, and of one with workers.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startService } from '../../scripts/live-service.mjs';
 import { freePort } from '../../scripts/processes.mjs';
@@ -36,23 +36,40 @@ async function makeTraffic(origin) {
     throw new Error('no login was refused for want of a hash thread');
 }
 
-const port = await freePort();
-const service = await startService({
-  env: { METRICS_PORT: String(port), HASH_MAX_WAIT_MS: '1', SESSION_PRUNE_INTERVAL_SECONDS: '1' },
-});
-try {
-  await makeTraffic(service.origin);
-  // A pass of the pruner comes within a second
-  await sleep(1500);
-  const scrape = await fetch(`http://127.0.0.1:${port}/metrics`);
-  const metrics = parseScrape(await scrape.text());
-  const all = [...dashboardExpressions(), ...ruleExpressions()];
-  const missing = all.flatMap(({ where, expr }) =>
-    missingFrom(metrics, expr).map((what) => `${where}: ${what}`),
-  );
-  console.log(`${metrics.size} metrics scraped, ${all.length} expressions, ${missing.length} things missing`);
-  for (const line of missing) console.log(`  ${line}`);
-  process.exitCode = missing.length === 0 ? 0 : 1;
-} finally {
-  await service.stop();
+// What there is with workers alone
+const ofWorkers = /\bgatehouse_workers/;
+const all = [...dashboardExpressions(), ...ruleExpressions()];
+
+/** Prints what a service with these settings does not tell of what is asked of it. */
+async function check(name, settings, expressions) {
+  const port = await freePort();
+  const service = await startService({
+    env: {
+      METRICS_PORT: String(port),
+      HASH_MAX_WAIT_MS: '1',
+      SESSION_PRUNE_INTERVAL_SECONDS: '1',
+      ...settings,
+    },
+  });
+  try {
+    await makeTraffic(service.origin);
+    // A pass of the pruner comes within a second
+    await sleep(1500);
+    const scrape = await fetch(`http://127.0.0.1:${port}/metrics`);
+    const metrics = parseScrape(await scrape.text());
+    const missing = expressions.flatMap(({ where, expr }) =>
+      missingFrom(metrics, expr).map((what) => `${where}: ${what}`),
+    );
+    console.log(
+      `${name}: ${metrics.size} metrics scraped, ${expressions.length} expressions, ${missing.length} things missing`,
+    );
+    for (const line of missing) console.log(`  ${line}`);
+    if (missing.length > 0) process.exitCode = 1;
+  } finally {
+    await service.stop();
+  }
 }
+
+const ofAny = all.filter(({ expr }) => !ofWorkers.test(expr));
+await check('a single process', {}, ofAny);
+await check('two workers', { WEB_CONCURRENCY: '2' }, all);

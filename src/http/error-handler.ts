@@ -48,7 +48,7 @@ export function sendError(error: ApiError, request: FastifyRequest, reply: Fasti
 }
 
 // Worth a look, but what the service is built to do
-const expected: ErrorCode[] = ['PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN', 'CLIENT_AUTHENTICATION_FAILED'];
+const expected: ErrorCode[] = ['PASSWORD_HASHING_BUSY', 'SHUTTING_DOWN'];
 
 function severity({ statusCode, code }: ApiError): 'error' | 'warn' | 'debug' {
   if (expected.includes(code)) return 'warn';

@@ -10,6 +10,9 @@ export interface Lifecycle {
   phase: 'starting' | 'serving' | 'draining';
 }
 
+/** Asked all the time, by nobody who is a client. */
+export const probePaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/startupz']);
+
 export interface HealthOptions {
   /** Why the database cannot serve, or 'ready'; never rejects, and answers within a second. */
   databaseState: () => Promise<'ready' | 'database' | 'schema_behind'>;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import underPressure from '@fastify/under-pressure';
 import type { FastifyInstance } from 'fastify';
@@ -8,8 +7,9 @@ import { listOf } from '../config/schema.ts';
 import { ApiError } from '../errors.ts';
 import type { EventSink } from '../observability/events.ts';
 import { envelope } from './error-handler.ts';
-import type { Lifecycle } from './health.ts';
-import { apiPolicy } from './security-headers.ts';
+import { type Lifecycle, probePaths } from './health.ts';
+import { requestId } from './request-id.ts';
+import { exposedHeaders, isPreflight, securityHeaders } from './security-headers.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -19,8 +19,6 @@ declare module 'fastify' {
 
 /** What is refused for overload: it meets no hook, and is not in the log one by one. */
 export interface Overload {
-  /** How many since the start. */
-  readonly refused: number;
   /** What part of requests is refused now, from 0 to 1. */
   readonly share: number;
 }
@@ -29,20 +27,23 @@ export interface OverloadOptions extends Pick<Config, 'EVENT_LOOP_DELAY_MAX_MS' 
   lifecycle: Lifecycle;
   /** Is told each refusal. */
   events: EventSink;
-  /** Milliseconds that a statement handed in now would wait for a connection. */
+  /** Milliseconds that a statement handed in now would wait for a connection; asked once all plugins are there. */
   databaseWaitMs: () => number;
 }
 
 // Milliseconds between two looks
 const sampleMs = 100;
-const sayAgainAfterMs = 60_000;
 // Seconds; those who were refused together must not come back together
 const retryAfter = { least: 1, most: 3 };
 // Milliseconds; who waits for a second gets no connection any more
 const databaseWait = { least: 100, most: 600 };
 // Some are served all the same, so that what is refused and what is late follow each other closely
 const mostShare = 0.95;
-const probes = new Set(['/livez', '/readyz', '/startupz']);
+// So many at once, or between two looks, are no overload, however late the event loop is: a machine that gives the process too
+// little time is not helped by refusing them
+const fewRequests = 8;
+// Milliseconds without a refusal after which it is over
+const quietMs = 10_000;
 
 /**
  * Refuses requests with 503 OVERLOADED when the event loop is late, or when statements wait long for a connection to the
@@ -51,19 +52,20 @@ const probes = new Set(['/livez', '/readyz', '/startupz']);
  */
 export default fp<OverloadOptions>(
   async (app, options) => {
-    const shedding = new Shedding(app, options);
+    const shedding = new Shedding(app, options, await securityHeaders());
     app.decorate('overload', shedding);
     if (options.EVENT_LOOP_DELAY_MAX_MS === 0) return;
     // Told of no bound, it measures and does nothing else
     await app.register(underPressure, { sampleInterval: sampleMs });
-    const timer = setInterval(() => shedding.look(), sampleMs).unref();
-    app.addHook('onClose', async () => clearInterval(timer));
+    app.addHook('onReady', async () => shedding.start());
+    app.addHook('onClose', async () => shedding.stop());
     // Events are not typed as far as that
     const listeners = app.server.listeners('request') as RequestListener[];
     app.server.removeAllListeners('request');
     app.server.on('request', (request, response) => {
-      if (shedding.refuses(request)) shedding.refuse(request, response);
-      else for (const listener of listeners) listener(request, response);
+      if (shedding.refuses(request)) return shedding.refuse(request, response);
+      shedding.admit(response);
+      for (const listener of listeners) listener(request, response);
     });
   },
   { name: 'overload' },
@@ -83,34 +85,92 @@ class Shedding implements Overload {
   readonly #app: FastifyInstance;
   readonly #options: OverloadOptions;
   readonly #origins: ReadonlySet<string>;
+  readonly #headers: Record<string, string>;
   readonly #body = JSON.stringify(envelope(new ApiError('OVERLOADED')));
-  #refused = 0;
+  readonly #leave = () => {
+    this.#inProgress -= 1;
+  };
+  #timer: NodeJS.Timeout | undefined;
+  #inProgress = 0;
+  #arrived = 0;
+  #arrivedBefore = 0;
   #share = 0;
   #seenBefore = 0;
-  #lookedAt = performance.now();
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = 0;
+  #facts = {};
+  /** Since it was said that requests are refused. */
+  #said: { at: number; lastAt: number; refused: number } | undefined;
 
-  constructor(app: FastifyInstance, options: OverloadOptions) {
+  constructor(app: FastifyInstance, options: OverloadOptions, headers: Record<string, string>) {
     this.#app = app;
     this.#options = options;
     this.#origins = new Set(listOf(options.CORS_ORIGINS));
-  }
-
-  get refused(): number {
-    return this.#refused;
+    this.#headers = {
+      ...headers,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String(this.#body.length),
+      'cache-control': 'no-store',
+    };
   }
 
   get share(): number {
     return this.#share;
   }
 
-  look(): void {
+  start(): void {
+    this.#lookedAt = performance.now();
+    this.#timer = setInterval(() => this.#look(), sampleMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  admit(response: ServerResponse): void {
+    this.#inProgress += 1;
+    response.once('close', this.#leave);
+  }
+
+  refuses({ url = '', headers, method }: IncomingMessage): boolean {
+    this.#arrived += 1;
+    if (this.#share === 0) return false;
+    if (Math.max(this.#inProgress, this.#arrived, this.#arrivedBefore) < fewRequests) return false;
+    if (this.#options.lifecycle.phase !== 'serving') return false;
+    // A browser that is refused before its request cannot read why
+    if (method === 'OPTIONS' && isPreflight({ headers })) return false;
+    if (probePaths.has(url.split('?', 1)[0] ?? '')) return false;
+    return Math.random() < this.#share;
+  }
+
+  refuse({ headers }: IncomingMessage, response: ServerResponse): void {
+    this.#count();
+    const { origin } = headers;
+    response.writeHead(503, {
+      ...this.#headers,
+      'retry-after': String(soon()),
+      'x-request-id': requestId({ headers }),
+      ...(origin !== undefined &&
+        this.#origins.has(origin) && {
+          'access-control-allow-origin': origin,
+          'access-control-expose-headers': exposedHeaders.join(', '),
+          vary: 'Origin',
+        }),
+    });
+    response.end(this.#body);
+  }
+
+  #look(): void {
     const now = performance.now();
-    const lateMs = Math.max(0, now - this.#lookedAt - sampleMs);
+    const elapsedMs = now - this.#lookedAt;
     this.#lookedAt = now;
+    this.#arrivedBefore = this.#arrived;
+    this.#arrived = 0;
     const { eventLoopDelay } = this.#app.memoryUsage();
-    // It says Infinity of a loop that turns more slowly than half of its interval: Node's histogram needs two turns
-    const delayMs = Number.isFinite(eventLoopDelay) ? eventLoopDelay : lateMs;
+    // It says Infinity of a loop that turns more slowly than half of its interval, as Node's histogram needs two turns; this
+    // timer may then be late, or every turn may end just in time for it
+    const delayMs = Number.isFinite(eventLoopDelay)
+      ? eventLoopDelay
+      : Math.max(elapsedMs - sampleMs, elapsedMs / 2);
     const waitMs = this.#options.databaseWaitMs();
     const most = this.#options.EVENT_LOOP_DELAY_MAX_MS;
     const seen = Math.max(shareOf(delayMs, { least: most / 4, most }), shareOf(waitMs, databaseWait));
@@ -119,42 +179,25 @@ class Shedding implements Overload {
     this.#seenBefore = seen;
     // Half way each time: a look sees what the last one has made of it only later
     this.#share = wanted === 0 && this.#share < 0.02 ? 0 : (this.#share + wanted) / 2;
-    if (this.#share === 0 || now - this.#saidAt < sayAgainAfterMs) return;
-    this.#saidAt = now;
-    const facts = { event_loop_delay_ms: Math.round(delayMs), database_wait_ms: Math.round(waitMs) };
-    this.#app.log.warn(
-      { ...facts, refused: this.#refused },
-      'requests are refused: there are more than can be served',
-    );
+    this.#facts = { event_loop_delay_ms: Math.round(delayMs), database_wait_ms: Math.round(waitMs) };
+    if (this.#said && now - this.#said.lastAt > quietMs) this.#over(this.#said);
   }
 
-  refuses({ url = '', method }: IncomingMessage): boolean {
-    if (this.#share === 0 || this.#options.lifecycle.phase !== 'serving') return false;
-    // A browser that is refused before its request cannot read why
-    if (method === 'OPTIONS' || probes.has(url.split('?', 1)[0] ?? '')) return false;
-    return Math.random() < this.#share;
-  }
-
-  refuse({ headers }: IncomingMessage, response: ServerResponse): void {
-    this.#refused += 1;
+  #count(): void {
     this.#options.events.emit(refusal);
-    const { origin } = headers;
-    response.writeHead(503, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': String(this.#body.length),
-      'cache-control': 'no-store',
-      'content-security-policy': apiPolicy,
-      'x-content-type-options': 'nosniff',
-      'retry-after': String(soon()),
-      'x-request-id': randomUUID(),
-      ...(origin !== undefined &&
-        this.#origins.has(origin) && {
-          'access-control-allow-origin': origin,
-          'access-control-expose-headers': 'x-request-id, retry-after',
-          vary: 'Origin',
-        }),
-    });
-    response.end(this.#body);
+    const now = performance.now();
+    if (this.#said === undefined) {
+      this.#said = { at: now, lastAt: now, refused: 0 };
+      this.#app.log.warn(this.#facts, 'requests are refused: there are more than can be served in time');
+    }
+    this.#said.lastAt = now;
+    this.#said.refused += 1;
+  }
+
+  #over({ at, lastAt, refused }: { at: number; lastAt: number; refused: number }): void {
+    this.#said = undefined;
+    const seconds = Math.round((lastAt - at) / 100) / 10;
+    this.#app.log.info({ refused, seconds }, 'requests are no longer refused');
   }
 }
 

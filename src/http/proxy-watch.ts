@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { probePaths } from './health.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,18 +12,18 @@ declare module 'fastify' {
 // How many requests are looked at together
 const windowSize = 200;
 
+// A service that so many proxies stand before is told by its clients' own addresses
+const fewAddresses = 10;
+
 /**
- * Notices that most requests seem to come from one address, and name another in X-Forwarded-For that is not believed. All
- * clients then share the limits of one. Said once; a client may do that too, and is only told of.
- *
- * Two windows in turn: the first finds who could have the majority (Boyer and Moore, MJRTY, 1991), the second counts.
+ * Notices that most requests come from few addresses, and name others in X-Forwarded-For that are not believed. All
+ * clients then share the limits of these. Said once; clients may do that too, and are only told of.
  */
 class ProxyWatch {
   readonly #log: Pick<FastifyBaseLogger, 'warn'>;
+  #addresses = new Set<string>();
   #seen = 0;
-  #candidate: string | undefined;
-  #votes = 0;
-  #isCounting = false;
+  #disbelieved = 0;
   #isUncovered = false;
   #isSaid = false;
 
@@ -36,32 +37,26 @@ class ProxyWatch {
 
   see(request: FastifyRequest): void {
     const address = disbelievedBehind(request);
-    if (this.#isCounting) this.#votes += address !== undefined && address === this.#candidate ? 1 : 0;
-    else this.#vote(address);
+    if (address !== undefined) {
+      this.#disbelieved += 1;
+      this.#addresses.add(address);
+    }
     this.#seen += 1;
-    if (this.#seen === windowSize) this.#turn();
-  }
-
-  #vote(address: string | undefined): void {
-    if (this.#votes === 0) this.#candidate = address;
-    this.#votes += address === this.#candidate ? 1 : -1;
-  }
-
-  #turn(): void {
-    if (this.#isCounting) this.#judge();
-    this.#isCounting = !this.#isCounting;
-    this.#seen = 0;
-    this.#votes = 0;
+    if (this.#seen === windowSize) this.#judge();
   }
 
   #judge(): void {
-    this.#isUncovered = this.#votes > windowSize / 2;
-    if (!this.#isUncovered || this.#isSaid) return;
-    this.#isSaid = true;
-    this.#log.warn(
-      { address: this.#candidate },
-      'most requests seem to come from one address and name others in X-Forwarded-For, which is not believed: if that is your proxy, add it to TRUST_PROXY',
-    );
+    this.#isUncovered = this.#disbelieved > windowSize / 2 && this.#addresses.size <= fewAddresses;
+    if (this.#isUncovered && !this.#isSaid) {
+      this.#isSaid = true;
+      this.#log.warn(
+        { addresses: [...this.#addresses] },
+        'most requests come from few addresses and name others in X-Forwarded-For, which is not believed: if these are your proxies, add them to TRUST_PROXY',
+      );
+    }
+    this.#addresses = new Set();
+    this.#seen = 0;
+    this.#disbelieved = 0;
   }
 }
 
@@ -78,7 +73,8 @@ export default fp(
     const watch = new ProxyWatch(app.log);
     app.decorate('proxyWatch', watch);
     app.addHook('onRequest', (request, _reply, done) => {
-      watch.see(request);
+      // Orchestrators come past the proxy, and to a quiet service more often than anybody else
+      if (!probePaths.has(request.routeOptions.url ?? '')) watch.see(request);
       done();
     });
   },

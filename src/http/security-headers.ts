@@ -8,10 +8,16 @@ import { listOf } from '../config/schema.ts';
 /** JSON has nothing to load; the two pages that do bring a policy of their own. */
 export const apiPolicy = "default-src 'none';frame-ancestors 'none'";
 
+/** What a page of another origin may read. */
+export const exposedHeaders = [
+  ...['x-request-id', 'retry-after', 'www-authenticate'],
+  ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+];
+
 /** Security headers on every response (OWASP REST security), and CORS for the origins that are configured. */
 export default fp<Pick<Config, 'CORS_ORIGINS'>>(
   async (app, config) => {
-    const headers = { ...(await helmetHeaders()), 'content-security-policy': apiPolicy };
+    const headers = await securityHeaders();
     app.addHook('onRequest', (_request, reply, done) => {
       reply.headers(headers);
       done();
@@ -23,10 +29,7 @@ export default fp<Pick<Config, 'CORS_ORIGINS'>>(
       origin: origins,
       methods: ['GET', 'POST', 'DELETE'],
       allowedHeaders: ['authorization', 'content-type', 'x-request-id'],
-      exposedHeaders: [
-        ...['x-request-id', 'retry-after', 'www-authenticate'],
-        ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
-      ],
+      exposedHeaders,
       maxAge: 7200,
     };
     await app.register(cors, {
@@ -37,16 +40,16 @@ export default fp<Pick<Config, 'CORS_ORIGINS'>>(
 );
 
 /** What helmet sets is the same for every request, and costs a good deal each time: it is asked once (bench/). */
-async function helmetHeaders(): Promise<Record<string, string>> {
+export async function securityHeaders(): Promise<Record<string, string>> {
   const sample = Fastify();
   await sample.register(helmet, { contentSecurityPolicy: false });
   sample.get('/', (_request, reply) => reply.send(reply.getHeaders()));
   const answer = await sample.inject('/');
   await sample.close();
-  return answer.json();
+  return { ...answer.json(), 'content-security-policy': apiPolicy };
 }
 
 /** Any other OPTIONS is a method like another; the plugin would answer it 400 in plain text. */
-function isPreflight({ headers }: FastifyRequest): boolean {
+export function isPreflight({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { TraceIds } from '../observability/events.ts';
 import type { Tracing } from '../observability/tracing.ts';
+import { probePaths } from './health.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,9 +12,6 @@ declare module 'fastify' {
     traceIds?: TraceIds | null;
   }
 }
-
-// They come every second, and have nothing to tell
-const probes = new Set(['/livez', '/readyz', '/startupz']);
 
 /**
  * A span for each request, of which its statements and hashes are children, and which is itself a child of the caller's
@@ -26,7 +24,7 @@ export default fp<Pick<Tracing, 'provider'>>(
       instrumentHandler: false,
       // Their messages may quote what a client has sent
       recordExceptions: false,
-      ignorePaths: ({ url }) => probes.has(url.split('?')[0] ?? ''),
+      ignorePaths: ({ url }) => probePaths.has(url.split('?')[0] ?? ''),
       requestHook: nameSpan,
     });
     instrumentation.setTracerProvider(provider);

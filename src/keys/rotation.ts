@@ -31,13 +31,13 @@ export function rotateSecret(name: string, current: string, previous: readonly s
 export function rotateKeyPair(
   privateFile: string,
   publicFiles: readonly string[],
-  algorithm?: KeyPairAlgorithm,
+  { algorithm, directory = dirname(privateFile) }: { algorithm?: KeyPairAlgorithm; directory?: string } = {},
 ): Rotation {
-  const directory = resolve(dirname(privateFile));
+  const folder = resolve(directory);
   const current = readPrivateKey(privateFile);
   const nextAlgorithm = algorithm ?? current.algorithm;
-  const next = writeKeyPair(directory, nextAlgorithm);
-  const old = writePublicKey(directory, current.key);
+  const next = writeKeyPair(folder, nextAlgorithm);
+  const old = writePublicKey(folder, current.key);
   return {
     announce: { JWT_PUBLIC_KEY_FILES: [...publicFiles, next.publicFile].join(',') },
     switch: {

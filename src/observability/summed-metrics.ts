@@ -32,6 +32,7 @@ export class SummedMetrics {
 
   constructor(workers: Workers) {
     this.#workers = workers;
+    processStart(this.#own);
     workerMetrics(this.#own, workers);
     workers.on('metrics', (id, answer) => this.#latest.set(id, answer));
     workers.on('ended', (id) => this.#forget(id));
@@ -66,6 +67,18 @@ export class SummedMetrics {
     // A registry of sums holds them with their values
     this.#ended = sums.getMetricsAsArray() as Snapshot;
   }
+}
+
+/** The primary's, which is the service's: workers' starts cannot be added up, and are left out. */
+function processStart(registry: Registry): void {
+  const start = new Gauge({
+    name: 'process_start_time_seconds',
+    help: 'Start of the process, since the epoch',
+    registers: [registry],
+    // Its own is the first
+    aggregator: 'first',
+  });
+  start.set(Math.round(performance.timeOrigin / 1000));
 }
 
 function workerMetrics(registry: Registry, workers: Workers): void {

@@ -1,68 +1,30 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { parse } from 'yaml';
 import { settingsSchema } from '../../src/config/schema.ts';
 import { secrets } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { freePort, ready, run } from '../support/gatehouse-process.ts';
+import {
+  type Container,
+  deployment,
+  type Labels,
+  migration,
+  migrator,
+  object,
+  overlays,
+  pod,
+  read,
+  server,
+  settingsOf,
+  type Workload,
+} from '../support/manifests.ts';
 
-// What is read of Kubernetes objects here; deploy/check holds all of them to their schemas
-interface Labels {
-  [name: string]: string;
-}
-interface Probe {
-  httpGet: { path: string; port: string };
-}
-interface Container {
-  command?: string[];
-  ports?: { name: string; containerPort: number }[];
-  envFrom: { configMapRef?: { name: string }; secretRef?: { name: string } }[];
-  startupProbe: Probe;
-  livenessProbe: Probe;
-  readinessProbe: Probe;
-  securityContext: object;
-}
-interface Workload {
-  spec: {
-    selector: { matchLabels: Labels };
-    strategy: { rollingUpdate: { maxSurge: number } };
-    template: {
-      metadata: { labels: Labels };
-      spec: {
-        automountServiceAccountToken: boolean;
-        terminationGracePeriodSeconds: number;
-        securityContext: { runAsUser: number; runAsGroup: number };
-        containers: [Container];
-      };
-    };
-  };
-}
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
-const folder = 'deploy/kubernetes';
-// The reader says what it expects to find
-const object = <Shape>(path: string) => parse(read(`${folder}/${path}`)) as Shape;
-
-const deployment = object<Workload>('base/deployment.yaml');
-const migration = object<Workload>('base/migration.yaml');
-const pod = deployment.spec.template.spec;
-const [server] = pod.containers;
-const [migrator] = migration.spec.template.spec.containers;
 const secretNames = Object.keys(
   object<{ stringData: Record<string, string> }>('secret.example.yaml').stringData,
 );
 
-/** The settings of a settings.env, each overlay's over those of the base. */
-function settingsOf(overlay?: string): Record<string, string> {
-  const files = ['base', ...(overlay === undefined ? [] : [`overlays/${overlay}`])];
-  const lines = files.flatMap((file) => read(`${folder}/${file}/settings.env`).split('\n'));
-  return Object.fromEntries(
-    lines.filter((line) => /^[^#]/.test(line)).map((line) => line.split(/=(.*)/).slice(0, 2)),
-  );
-}
-const overlays = readdirSync(`${root}${folder}/overlays`);
+/** Those that stand there in a comment, to be put in force. */
+const offered = (file: string) =>
+  [...read(`deploy/kubernetes/${file}`).matchAll(/^ *# ([A-Z_]+)(?:=|: )/gm)].map(([, name = '']) => name);
 
 /** What a container of the manifests is given, with a database and secrets that work. */
 function environment({ envFrom }: Container, databaseUrl: string): Record<string, string> {
@@ -85,6 +47,10 @@ t.test('every setting is one that the service knows, and the example of a secret
     for (const name of settings) t.ok(known.includes(name), name);
     t.notOk(settings.some((name) => secretNames.includes(name) || name.startsWith('DB_')));
   }
+  const commented = overlays.flatMap((overlay) => offered(`overlays/${overlay}/settings.env`));
+  for (const name of ['TRUST_PROXY', 'REDIS_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT'])
+    t.ok(commented.includes(name), `${name} is offered`);
+  for (const name of [...commented, ...offered('secret.example.yaml')]) t.ok(known.includes(name), name);
   t.ok(secretNames.length > 0);
   for (const name of secretNames) t.ok(known.includes(name), name);
   const values = Object.values(object<{ stringData: object }>('secret.example.yaml').stringData);
@@ -153,27 +119,6 @@ t.test(
     }
   },
 );
-
-t.test('a pod that ends has the time that the service takes', async (t) => {
-  for (const overlay of [undefined, ...overlays]) {
-    const delayMs = Number(settingsOf(overlay)['SHUTDOWN_DELAY_MS']);
-    // The service closes within ten seconds after the delay; two more are for the container
-    t.ok(pod.terminationGracePeriodSeconds * 1000 >= delayMs + 12_000);
-  }
-});
-
-t.test('all replicas together fit into the max_connections that Postgres has by default', async (t) => {
-  const ofBase = object<{ spec: { maxReplicas: number } }>('base/horizontal-pod-autoscaler.yaml');
-  for (const overlay of [undefined, ...overlays]) {
-    const { spec } = overlay
-      ? object<{ spec: { maxReplicas: number } }>(`overlays/${overlay}/replicas.yaml`)
-      : ofBase;
-    const pods = spec.maxReplicas + deployment.spec.strategy.rollingUpdate.maxSurge;
-    // Readiness asks over a connection of its own; Postgres keeps three of its hundred for superusers
-    const connections = pods * (Number(settingsOf(overlay)['DATABASE_POOL_SIZE']) + 1);
-    t.ok(connections <= 97, `${overlay ?? 'base'}: ${connections}`);
-  }
-});
 
 t.test('what selects pods of the server selects these, and no pod of a migration', async (t) => {
   const selectors = {

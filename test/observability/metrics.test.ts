@@ -125,7 +125,9 @@ t.test('what limits decide, where attempts are counted, and a proxy that is not 
 
   t.equal(after.series.get('gatehouse_proxy_uncovered'), 0);
   for (let client = 0; client < 400; client++)
-    await fetchChecked(`${origin}/livez`, { headers: { 'x-forwarded-for': `203.0.113.${client % 250}` } });
+    await fetchChecked(`${origin}/openapi.json`, {
+      headers: { 'x-forwarded-for': `203.0.113.${client % 250}` },
+    });
   t.equal((await scrape(metricsPort)).series.get('gatehouse_proxy_uncovered'), 1);
 });
 

@@ -168,7 +168,7 @@ t.test('attempts that limits refuse', async (t) => {
     login: 'login_account',
     registration: 'registration_address',
     refresh: 'refresh_address',
-    client: 'client_account_and_address',
+    client: 'client_address',
   };
   for (const [operation, attempt] of Object.entries(attempts)) {
     await attempt();

@@ -84,6 +84,9 @@ t.test('a worker that is killed under load is replaced, and the others go on', a
     1,
   );
 
+  const startedAt = value(before, 'process_start_time_seconds');
+  t.ok(Math.abs(Date.now() / 1000 - startedAt) < 120, `${startedAt} is when the primary started`);
+
   let isOver = false;
   const seen: Record<string, number> = {};
   const client = async () => {
@@ -113,6 +116,7 @@ t.test('a worker that is killed under load is replaced, and the others go on', a
   t.equal(value(after, registered), 1, 'what the killed one had counted is not lost');
   t.equal(value(after, 'gatehouse_workers'), 2);
   t.equal(value(after, 'gatehouse_workers_ended_total'), 1);
+  t.equal(value(after, 'process_start_time_seconds'), startedAt, 'the service has not been restarted');
   t.equal(value(after, 'gatehouse_phase{phase="serving"}'), 2);
   gatehouse.child.kill('SIGTERM');
   t.strictSame(await gatehouse.ended, { code: 0, signal: null });

@@ -91,6 +91,24 @@ t.test('rotate writes three steps, each of which a start accepts', async (t) => 
   }
 });
 
+t.test('the next pair lies beside the one in force, unless a folder is named', async (t) => {
+  const folder = emptyFolder(t);
+  await keys(t, folder, ['generate']);
+  const settings = settingsIn(join(folder, 'keys', 'settings.env'));
+  const pairs = (name: string) => readdirSync(join(folder, name)).filter((each) => each.endsWith('.pem'));
+  const before = pairs('keys');
+  t.equal((await keys(t, folder, ['rotate', '--directory', 'next'], settings)).code, 0);
+  t.strictSame(pairs('keys'), before, 'where the one in force lies may be read-only');
+  t.equal(pairs('next').length, 3, 'the next pair, and the public half of the one in force');
+  const [name = ''] = readdirSync(join(folder, 'next')).filter((each) => each.startsWith('rotate-'));
+  const change = settingsIn(join(folder, 'next', name, '2-switch.env'));
+  for (const file of Object.values(change)) t.ok(file.startsWith(`${folder}/next/`), file);
+  t.strictSame(problemsOf({ ...settings, ...change }), []);
+
+  t.equal((await keys(t, folder, ['rotate'], settings)).code, 0);
+  t.equal(pairs('keys').length, before.length + 2);
+});
+
 t.test('rotate refresh, by what is in .env and in the environment', async (t) => {
   const folder = emptyFolder(t);
   await keys(t, folder, ['generate', '--directory', '.']);
@@ -162,7 +180,11 @@ t.test('what it cannot do, it says', async (t) => {
     [['rotate', '--algorithm', 'HS512'], {}, /^HS256 cannot give way to HS512 step by step/],
     [['rotate'], { SECRET_KEY: 'short' }, /SECRET_KEY must be at least 32 bytes/],
     [['client', 'a:b'], {}, /^An id is made of letters/],
-    [['generate', '--directory', '/dev/null/keys'], {}, /ENOTDIR/],
+    [
+      ['generate', '--directory', '/dev/null/keys'],
+      {},
+      /^Nothing can be written there: ENOTDIR.* with --directory$/m,
+    ],
   ];
   for (const [args, env, message] of refusals) {
     const { code, stderr, stdout } = await keys(t, folder, args, env);

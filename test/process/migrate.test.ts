@@ -100,6 +100,29 @@ t.test('npm run migrate', async (t) => {
     );
   });
 
+  await t.test('ends by a signal while it waits, for its database or for a table', async (t) => {
+    const absent = `postgres://gate:gate@127.0.0.1:${await freePort()}/gate`;
+    const { url, client } = await createDatabase(t, { empty: true });
+    await createLegacyTables(client);
+    const before = await dump(client);
+    await client.query('BEGIN; SELECT * FROM users');
+    for (const databaseUrl of [absent, url]) {
+      for (const [signal, code] of [
+        ['SIGTERM', 143],
+        ['SIGINT', 130],
+      ] as const) {
+        const migration = run(t, 'migrate.js', { env: { DATABASE_URL: databaseUrl } });
+        while (!migration.stdout().includes('waiting for')) await sleep(50);
+        migration.child.kill(signal);
+        // As the first process of a container, where what has no handler is ignored
+        t.strictSame(await migration.ended, { code, signal: null });
+        t.equal(migration.stderr(), `Ended by ${signal}; Postgres undoes what has not been finished\n`);
+      }
+    }
+    await client.query('COMMIT');
+    t.equal(await dump(client), before);
+  });
+
   await t.test('that is killed half-way changes nothing', async (t) => {
     const { url, client } = await createDatabase(t, { empty: true });
     await createLegacyTables(client);

@@ -11,7 +11,9 @@ export const withoutRedis: string | false =
 
 export interface TestRedis {
   url: string;
-  start(): Promise<void>;
+  start(...settings: string[]): Promise<void>;
+  /** Tells it something, as an operator would. */
+  tell(command: string, ...args: string[]): Promise<unknown>;
   kill(): Promise<void>;
   /** It keeps its connections, and answers nothing until it goes on. */
   hang(): void;
@@ -35,10 +37,14 @@ export async function prepareRedis(t: Test): Promise<TestRedis> {
   return {
     url,
     kill,
-    async start() {
-      const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-      child = spawn('redis-server', settings, { stdio: 'ignore' });
+    async start(...settings) {
+      const usual = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+      child = spawn('redis-server', [...usual, ...settings], { stdio: 'ignore' });
       await untilAnswering(url);
+    },
+    async tell(command, ...args) {
+      const redis = new Redis(url);
+      return redis.call(command, ...args).finally(() => redis.disconnect());
     },
     hang: () => void child?.kill('SIGSTOP'),
     goOn: () => void child?.kill('SIGCONT'),
@@ -54,7 +60,8 @@ export async function prepareRedis(t: Test): Promise<TestRedis> {
 async function untilAnswering(url: string): Promise<void> {
   const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 20 });
   redis.on('error', () => {});
-  await redis.ping();
+  // Whether or not it takes a command without a password
+  await redis.ping().catch(() => {});
   redis.disconnect();
 }
 

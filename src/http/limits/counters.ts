@@ -28,12 +28,19 @@ const require = createRequire(import.meta.url);
 const LocalStore = require('@fastify/rate-limit/store/LocalStore.js') as LocalStore;
 const RedisStore = require('@fastify/rate-limit/store/RedisStore.js') as RedisStore;
 
-/** Of each limit in memory, about 200 bytes each; the key that was used the longest ago makes room. */
+/** Of each limit in memory, about 300 bytes each; the key that was used the longest ago makes room. */
 const entriesInMemory = 20_000;
 const prefix = 'gatehouse:limit:';
+const probeKey = 'probe';
 
 interface LimitOptions {
   continueExceeding?: boolean;
+}
+
+/** Counts under a key of its own, to find out whether that can be done. */
+export function countingOn(redis: Redis): (callback: Callback<unknown>) => void {
+  const store = new RedisStore(false, false, redis, prefix);
+  return (callback) => store.incr(probeKey, callback, 1000, 1);
 }
 
 /**

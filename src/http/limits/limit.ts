@@ -25,10 +25,12 @@ export interface LimitOptions {
  */
 export class Limit {
   readonly #name: LimitName;
+  readonly #windowSeconds: number;
   readonly #apply: ReturnType<FastifyInstance['createRateLimit']>;
 
   constructor(app: FastifyInstance, { name, max, windowSeconds, keyOf }: LimitOptions) {
     this.#name = name;
+    this.#windowSeconds = windowSeconds;
     this.#apply = app.createRateLimit({ max, timeWindow: windowSeconds * 1000, keyGenerator: keyOf });
   }
 
@@ -48,7 +50,8 @@ export class Limit {
       limit: this.#name,
       max: state.max,
       remaining: state.remaining,
-      resetSeconds: Math.max(0, state.ttlInSeconds),
+      // Another service that uses the same Redis may have written anything
+      resetSeconds: Math.min(this.#windowSeconds, Math.max(0, state.ttlInSeconds)),
     };
   }
 }

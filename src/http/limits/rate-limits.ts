@@ -4,12 +4,12 @@ import fp from 'fastify-plugin';
 import { LruMap } from 'toad-cache';
 import type { Config } from '../../config/config.ts';
 import type { EventSink, LimitName } from '../../observability/events.ts';
-import { countersOn } from './counters.ts';
+import { networkOf } from '../address.ts';
+import { countersOn, countingOn } from './counters.ts';
 import { Familiar } from './familiar.ts';
 import { type Exemption, Guard } from './guard.ts';
 import { Limit } from './limit.ts';
 import { LimitKeys } from './limit-keys.ts';
-import { networkOf } from './network.ts';
 import { RedisLink } from './redis-link.ts';
 import { RefusedTokens } from './refused-tokens.ts';
 
@@ -51,7 +51,10 @@ export interface RateLimitsOptions {
 export default fp<RateLimitsOptions>(
   async (app, options) => {
     const { config } = options;
-    const link = config.REDIS_URL === undefined ? undefined : await RedisLink.open(config.REDIS_URL, app.log);
+    const link =
+      config.REDIS_URL === undefined
+        ? undefined
+        : await RedisLink.open(config.REDIS_URL, { log: app.log, attempt: countingOn });
     app.addHook('onClose', async () => link?.close());
     app.decorateRequest('limitSubject', '');
     await app.register(fastifyRateLimit, { global: false, store: countersOn(link) });

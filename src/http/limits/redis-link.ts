@@ -11,6 +11,12 @@ type Log = Pick<FastifyBaseLogger, 'info' | 'warn'>;
 
 export type Callback<T> = (error: Error | null, result?: T) => void;
 
+export interface RedisLinkOptions {
+  log: Log;
+  /** What a probe does: the same that is done with it, as a Redis may answer and yet take nothing. */
+  attempt: (redis: Redis) => (callback: Callback<unknown>) => void;
+}
+
 /**
  * A Redis that may fail. Nobody waits for it longer than redisBoundMs, and once it has failed, nobody waits at all until it
  * answers again, which a probe finds out.
@@ -18,24 +24,34 @@ export type Callback<T> = (error: Error | null, result?: T) => void;
 export class RedisLink {
   readonly redis: Redis;
   readonly #log: Log;
+  readonly #attempt: (callback: Callback<unknown>) => void;
   readonly #probing: NodeJS.Timeout;
   #isUsable = false;
-  #lostAt = Number.NEGATIVE_INFINITY;
+  #isLossSaid = false;
+  #saidAt = Number.NEGATIVE_INFINITY;
 
-  private constructor(redis: Redis, log: Log) {
+  private constructor(redis: Redis, { log, attempt }: RedisLinkOptions) {
     this.redis = redis;
     this.#log = log;
+    this.#attempt = attempt(redis);
     this.#probing = setInterval(() => void this.#probe(), probeEveryMs).unref();
-    redis.on('close', () => this.#lost(new Error('the connection has ended')));
-    // Without a listener, ioredis writes to the console. What it says is in what commands and probes are told
-    redis.on('error', () => {});
+    // Told before 'close', when there is a reason for it
+    let reason: Error | undefined;
+    redis.on('error', (error) => {
+      reason = error;
+    });
+    redis.on('close', () => {
+      this.#lost(reason ?? new Error('the connection has ended'));
+      reason = undefined;
+    });
   }
 
   /** Resolves within redisBoundMs, whether or not Redis is there; the driver is loaded only now. */
-  static async open(url: string, log: Log): Promise<RedisLink> {
+  static async open(url: string, options: RedisLinkOptions): Promise<RedisLink> {
     const { Redis } = await import('ioredis');
     const redis = new Redis(url, {
       connectionName: 'gatehouse',
+      disableClientInfo: true,
       // What cannot be sent at once fails at once
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -46,7 +62,7 @@ export class RedisLink {
       socketTimeout: 5000,
       retryStrategy: () => probeEveryMs * (0.75 + Math.random() / 2),
     });
-    const link = new RedisLink(redis, log);
+    const link = new RedisLink(redis, options);
     const ready = new Promise<void>((resolve) => {
       redis.once('ready', resolve);
       setTimeout(resolve, redisBoundMs);
@@ -78,8 +94,12 @@ export class RedisLink {
   }
 
   async #probe(): Promise<void> {
+    // Why there is no connection, the end of the last one says
+    if (this.redis.status !== 'ready') return;
     try {
-      await this.redis.ping();
+      await new Promise<void>((resolve, reject) => {
+        this.#attempt((error) => (error ? reject(error) : resolve()));
+      });
       if (!this.#isUsable) this.#found();
     } catch (error) {
       this.#lost(error);
@@ -88,16 +108,17 @@ export class RedisLink {
 
   #found(): void {
     this.#isUsable = true;
-    this.#log.info('rate limits are shared by Redis');
+    if (this.#isLossSaid || this.#saidAt === Number.NEGATIVE_INFINITY)
+      this.#log.info('rate limits are shared by Redis');
+    this.#isLossSaid = false;
   }
 
   #lost(error: unknown): void {
-    const isFirst = this.#isUsable || this.#lostAt === Number.NEGATIVE_INFINITY;
     this.#isUsable = false;
-    if (!isFirst) return;
     const now = performance.now();
-    if (now - this.#lostAt > sameLossMs)
-      this.#log.warn({ err: error }, 'Redis cannot be used: rate limits are counted in memory until it can');
-    this.#lostAt = now;
+    if (this.#isLossSaid || now - this.#saidAt <= sameLossMs) return;
+    this.#saidAt = now;
+    this.#isLossSaid = true;
+    this.#log.warn({ err: error }, 'Redis cannot be used: rate limits are counted in memory until it can');
   }
 }

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { startApp } from '../../support/app.ts';
 import {
@@ -10,6 +12,7 @@ import {
   statuses,
 } from '../../support/limits.ts';
 import { newPerson, registerAndLogIn } from '../../support/people.ts';
+import { listen } from '../../support/raw-client.ts';
 import { refused } from '../../support/refused.ts';
 
 const perPair = defaultLimit('RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS');
@@ -156,6 +159,58 @@ t.test('IPv6 addresses are counted by /64, and IPv4 ones alike however they are 
   for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'])
     t.equal((await guess(address)).status, 401);
   refused(t, await guess('192.0.2.1'), 'RATE_LIMITED');
+
+  for (const written of ['192.0.2.7:1001', '192.0.2.7:1002', '192.0.2.7'])
+    t.equal((await guess(written)).status, 401);
+  refused(t, await guess('192.0.2.7:1003'), 'RATE_LIMITED');
+  for (const written of ['[2001:db8:9::1]:1001', '[2001:db8:9::2]:1002', '2001:db8:9::3'])
+    t.equal((await guess(written)).status, 401);
+  refused(t, await guess('[2001:db8:9::4]:1003'), 'RATE_LIMITED');
+});
+
+t.test('guesses of those who hang up are counted', async (t) => {
+  const gatehouse = await startLimitedApp(t, { env: { BCRYPT_COST: '10', TRUST_PROXY: '' } });
+  const ada = await registerAndLogIn(gatehouse);
+  const checks = countChecks(gatehouse);
+  const port = await listen(gatehouse);
+  const hangUp = async (body: object) => {
+    const before = checks();
+    const socket = connect(port, '127.0.0.1');
+    const text = JSON.stringify(body);
+    socket.write(
+      `POST ${loginPath} HTTP/1.1\r\nHost: gatehouse\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+    );
+    while (checks() === before) await sleep(1);
+    socket.destroy();
+    await sleep(100);
+  };
+  for (let attempt = 0; attempt < perPair; attempt++) await hangUp({ email: ada.email, password });
+  refused(t, await gatehouse.post(loginPath, { email: ada.email, password }), 'RATE_LIMITED');
+
+  const grace = await registerAndLogIn(gatehouse);
+  const { rows } = await gatehouse.database.client.query('SELECT count(*) FROM refreshaccesstokens');
+  const right = { email: grace.email, password: grace.password };
+  for (let attempt = 0; attempt < perPair; attempt++) await hangUp(right);
+  t.equal((await gatehouse.post(loginPath, right)).status, 200, 'of those who are right, none');
+  const after = await gatehouse.database.client.query('SELECT count(*) FROM refreshaccesstokens');
+  t.equal(Number(after.rows[0].count), Number(rows[0].count) + 1, 'and opened no session for nobody');
+});
+
+t.test('what is limited asks the database of an account once a minute', async (t) => {
+  const gatehouse = await startLimitedApp(t, { env: { RATE_LIMIT_LOGINS_PER_ADDRESS: '1' } });
+  const ada = await registerAndLogIn(gatehouse);
+  const { email } = newPerson();
+  t.equal((await gatehouse.post(loginPath, { email, password }, stranger)).status, 401);
+  let asked = 0;
+  gatehouse.app.pg.pool.on('acquire', () => {
+    asked += 1;
+  });
+  for (const each of [ada.email, email])
+    for (const answer of await repeated(20, () =>
+      gatehouse.post(loginPath, { email: each, password }, stranger),
+    ))
+      refused(t, answer, 'RATE_LIMITED');
+  t.equal(asked, 2);
 });
 
 t.test(
@@ -164,7 +219,7 @@ t.test(
     const limits = { RATE_LIMIT_LOGINS_PER_ADDRESS: '3' };
     const trusting = await startLimitedApp(t, { env: limits });
     const guess = { email: newPerson().email, password };
-    for (const odd of ['unknown', '', 'fe80::1%eth0', '192.0.2.1:4711', 'x'.repeat(8000)]) {
+    for (const odd of ['unknown', '', 'fe80::1%eth0', '192.0.2.1:port', 'x'.repeat(8000)]) {
       const sent = await repeated(3, () =>
         trusting.post(loginPath, { ...guess, email: newPerson().email }, from(odd)),
       );
@@ -208,6 +263,8 @@ t.test('RATE_LIMIT turns them off, and 0 one of them', async (t) => {
 t.test('right credentials at full speed meet no limit', async (t) => {
   const gatehouse = await startLimitedApp(t);
   const { email, password: rightOne } = await registerAndLogIn(gatehouse);
+  await repeated(perAddress, () => gatehouse.post(loginPath, { email: newPerson().email, password }));
+  refused(t, await gatehouse.post(loginPath, { email: newPerson().email, password }), 'RATE_LIMITED');
   const answers: number[] = [];
   const client = async () => {
     while (answers.length < 1000) {

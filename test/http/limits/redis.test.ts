@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { redisBoundMs } from '../../../src/http/limits/redis-link.ts';
 import type { TestApp } from '../../support/app.ts';
@@ -17,6 +19,10 @@ const backMs = 5000;
 /** What was said of Redis. */
 function said({ logLines }: TestApp): unknown[] {
   return logLines.map(({ msg }) => msg).filter((message) => /redis/i.test(String(message)));
+}
+/** What the log gives as the reason of the loss. */
+function reasonOf({ logLines }: TestApp): string {
+  return JSON.stringify(logLines.find(({ msg }) => msg === lost)?.['err']);
 }
 const lost = 'Redis cannot be used: rate limits are counted in memory until it can';
 const found = 'rate limits are shared by Redis';
@@ -65,7 +71,7 @@ t.test(
       const keys = await redis.keys();
       t.ok(keys.length > 100, `${keys.length} keys`);
       t.strictSame(
-        keys.filter((key) => !/^gatehouse:limit:[\w-]{43}$/.test(key)),
+        keys.filter((key) => !/^gatehouse:limit:([\w-]{43}|probe)$/.test(key)),
         [],
       );
     });
@@ -133,7 +139,77 @@ t.test(
   },
 );
 
-t.test('without REDIS_URL, the driver is not loaded and each counts for itself', async (t) => {
+t.test(
+  'a Redis that answers and takes nothing is no Redis; why, is said once',
+  { skip: withoutRedis },
+  async (t) => {
+    const redis = await prepareRedis(t);
+    await redis.start();
+    const gatehouse = await startLimitedApp(t, { env: { REDIS_URL: redis.url } });
+    const store = () => gatehouse.app.rateLimits.store;
+    t.equal(store(), 'redis');
+    await redis.tell('replicaof', '127.0.0.1', '1');
+    await eventually(() => store() === 'fallback', backMs);
+    const guess = { email: newPerson().email, password };
+    const stores = new Set<string>();
+    t.strictSame(
+      statuses(
+        await repeated(perPair, async () => {
+          await sleep(150);
+          stores.add(store());
+          return gatehouse.post(loginPath, guess, stranger);
+        }),
+      ),
+      [401],
+    );
+    t.strictSame([...stores], ['fallback']);
+    refused(t, await gatehouse.post(loginPath, guess, stranger), 'RATE_LIMITED');
+    t.strictSame(said(gatehouse), [found, lost]);
+    t.match(reasonOf(gatehouse), /READONLY/);
+    await redis.tell('replicaof', 'no', 'one');
+    await eventually(() => store() === 'redis', backMs);
+    t.strictSame(said(gatehouse), [found, lost, found]);
+  },
+);
+
+t.test('the log says why Redis cannot be used, and not its password', { skip: withoutRedis }, async (t) => {
+  const redis = await prepareRedis(t);
+  await redis.start('--requirepass', 'the-right-one');
+  const wrong = redis.url.replace('//', '//default:a-wrong-password@');
+  const nobody = 'redis://127.0.0.1:1';
+  const nowhere = 'redis://no-such-host.invalid';
+  for (const [url, reason] of [
+    [redis.url, /NOAUTH/],
+    [wrong, /WRONGPASS/],
+    [nobody, /ECONNREFUSED/],
+    [nowhere, /ENOTFOUND|EAI_AGAIN/],
+  ] as const) {
+    const gatehouse = await startLimitedApp(t, { env: { REDIS_URL: url } });
+    await eventually(() => said(gatehouse).length > 0, backMs);
+    t.strictSame(said(gatehouse), [lost]);
+    t.match(reasonOf(gatehouse), reason);
+    t.notMatch(JSON.stringify(gatehouse.logLines), 'a-wrong-password');
+    t.equal(gatehouse.app.rateLimits.store, 'fallback');
+  }
+});
+
+t.test('a role with the rights that docs/operations.md names', { skip: withoutRedis }, async (t) => {
+  const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+  const [line = ''] = /^ACL SETUSER .*$/m.exec(page) ?? [];
+  const redis = await prepareRedis(t);
+  await redis.start();
+  const [command = '', ...rights] = line.replace('>…', '>a-password').split(' ');
+  await redis.tell(command, ...rights);
+  const env = { REDIS_URL: redis.url.replace('//', '//gatehouse:a-password@') };
+  const one = await startLimitedApp(t, { env });
+  const two = await startLimitedApp(t, { database: one.database, hasher: one.hasher, env });
+  const guess = { email: newPerson().email, password };
+  await repeated(perPair, () => one.post(loginPath, guess, stranger));
+  refused(t, await two.post(loginPath, guess, stranger), 'RATE_LIMITED');
+  for (const replica of [one, two]) t.strictSame(said(replica), [found]);
+});
+
+t.test('without REDIS_URL each counts for itself', async (t) => {
   const { app } = await startLimitedApp(t);
   t.equal(app.rateLimits.store, 'memory');
 });
