@@ -4,17 +4,9 @@ import { availableParallelism } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { ask, linesOf, listening, startCrew, until } from '../support/crew.ts';
+import { ask, isAlive, linesOf, listening, startCrew, until } from '../support/crew.ts';
 import { freePort, post } from '../support/gatehouse-process.ts';
 import { newPerson } from '../support/people.ts';
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: gatehouse\r\n\r\n`;
 

@@ -72,3 +72,11 @@ export async function ask(
   const status = Number(response.statusCode);
   return { status, isLast: response.headers.connection === 'close', body: await text(response) };
 }
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
