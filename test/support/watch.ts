@@ -35,7 +35,7 @@ function observe(request: IncomingMessage, response: ServerResponse, t: Failing)
   Object.assign(response, {
     // What is given here does not get into response.getHeaders()
     writeHead: (...args: unknown[]) => {
-      Object.assign(headers, args.at(-1));
+      Object.assign(headers, headersIn(args.at(-1)));
       return Reflect.apply(writeHead, response, args);
     },
     write: (...args: unknown[]) => {
@@ -54,6 +54,13 @@ function observe(request: IncomingMessage, response: ServerResponse, t: Failing)
       t.fail(`not in openapi.json: ${each}`);
     }
   });
+}
+
+/** As an object, or as names and values in turn. */
+function headersIn(given: unknown): OutgoingHttpHeaders {
+  if (!Array.isArray(given)) return given as OutgoingHttpHeaders;
+  const pairs = given.flatMap((name, index) => (index % 2 === 0 ? [[name, given[index + 1]]] : []));
+  return Object.fromEntries(pairs);
 }
 
 /** fetch, for answers of another process; rejects when they are not in openapi.json. */
