@@ -6,7 +6,7 @@ const { TEST_DATABASE_URL: serverUrl = 'postgres://none', TEST_POOLER_URL: poole
 /** Whether the service of this run reaches its database through PgBouncer: npm run test:pgbouncer. */
 export const isPooled = poolerUrl !== undefined;
 
-/** The names with which these statements are sent; behind a pooler, where nothing is kept in a connection, none has any. */
+/** The names with which these statements are sent: empty behind a pooler, where nothing is kept in a connection. */
 export function sentNames(...names: string[]): string[] {
   return isPooled ? names.map(() => '') : names;
 }

@@ -8,7 +8,6 @@ export default {
   name: 'hostile/half-open-logins',
   promise:
     '10,000 logins whose body never completes are answered 408 by requestTimeout (10 s); 10,000 whose client leaves are not hashed',
-  inShort: false,
   needs: ['proc', 'files:11000'],
   // With the usual wait, a queue full of passwords nobody waits for would be two seconds long at most
   run: (context) =>
