@@ -86,10 +86,11 @@ function* mixed(shares) {
   }
 }
 
-const refusals = /"error_code":"(OVERLOADED|PASSWORD_HASHING_BUSY)"/;
+const refusals = ['OVERLOADED', 'PASSWORD_HASHING_BUSY'];
+const errorCode = /"error_code":"(\w+)"/;
 
 /**
- * @returns {Promise<{ answers: { kind: string, status: number, isRefused: boolean, ms: number }[], late: number[] }>} `late` is by how
+ * @returns {Promise<{ answers: { kind: string, status: number, code?: string, isRefused: boolean, ms: number }[], late: number[] }>} `late` is by how
  *   many milliseconds each was sent late
  */
 async function offer(world, { rate, seconds, shares }) {
@@ -119,8 +120,10 @@ async function offer(world, { rate, seconds, shares }) {
       const answer = { kind, status: -1, isRefused: false, ms: patienceMs };
       answers.push(answer);
       connection.send(bytes, (given) => {
-        const isRefused = given.status === 503 && refusals.test(given.body);
-        Object.assign(answer, { status: given.status, isRefused, ms: performance.now() - dueAt });
+        const { status } = given;
+        const code = status >= 400 ? errorCode.exec(given.body)?.[1] : undefined;
+        const isRefused = status === 503 && refusals.includes(code);
+        Object.assign(answer, { status, code, isRefused, ms: performance.now() - dueAt });
         onAnswer?.(given);
         if (given.status !== 0) free.push(connection);
       });

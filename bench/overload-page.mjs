@@ -1,5 +1,5 @@
 /** docs/overload.md: what was measured, and how to measure it again. */
-export function page({ machine, shares, sustainable, seconds, points, verdicts }) {
+export function page({ machine, shares, sustainable, deadlineMs, seconds, points, verdicts }) {
   const { cores, cpu, platform, node, commit, loadAverage } = machine;
   const share = (part) => `${Number((part * 100).toFixed(1))} %`;
   const kinds = Object.keys(shares);
@@ -8,22 +8,22 @@ export function page({ machine, shares, sustainable, seconds, points, verdicts }
   return `# More load than can be carried
 
 Requests that come whether or not earlier ones have been answered: ${kinds.map((kind) => `${share(shares[kind])} ${kind}`).join(', ')}. *Goodput* is what is answered
-200 within the deadline of 5 s; *p50* and *p99* are of these answers, from when the request was due; *slowest* is of all that was not refused. What is refused gets 503, \`OVERLOADED\` or
+200 within the deadline of ${deadlineMs / 1000} s; *p50* and *p99* are of these answers, from when the request was due; *slowest* is of all that was not refused. What is refused gets 503, \`OVERLOADED\` or
 \`PASSWORD_HASHING_BUSY\`, at once and with \`Retry-After\`. The sustainable load is the highest of a rising row at which 99 % are answered, 99 % of
 them within 250 ms. Here it was ${Math.round(sustainable)} requests a second.
 
 ![Goodput and p99 by offered load](images/overload.svg)
 
-${row(['Offered, × sustainable', 'offered /s', 'goodput /s', 'of the peak', 'admitted and served', 'p50 ms', 'p99 ms', 'slowest ms', ...kinds.map((kind) => `${kind} /s`)])}
+${row(['Offered, × sustainable', 'offered /s', 'goodput /s', 'of the peak', 'served of admitted', 'p50 ms', 'p99 ms', 'slowest ms', ...kinds.map((kind) => `${kind} /s`)])}
 ${row(Array.from({ length: 8 + kinds.length }, () => '---:'))}
 ${points
-  .map(({ factor, offered, goodput, served, p50, p99, slowest, byKind }) =>
+  .map(({ factor, offered, goodput, admitted, served, p50, p99, slowest, byKind }) =>
     row([
       factor,
       Math.round(offered),
       Math.round(goodput),
       `${Math.round((goodput / peak) * 100)} %`,
-      `${(served * 100).toFixed(1)} %`,
+      `${served} of ${admitted}`,
       p50.toFixed(1),
       p99.toFixed(1),
       Math.round(slowest),
@@ -32,7 +32,9 @@ ${points
   )
   .join('\n')}
 
-Logins are the first to be refused: hash threads have a lower priority than everything else, [on purpose](decisions/014-shedding.md).
+Logins are the first to be refused: hash threads have a lower priority than everything else, [on purpose](decisions/014-shedding.md); one that
+had its thread when the load came may get none of the core until its deadline. Beyond twice the sustainable load, goodput falls as well: reading
+and refusing a request takes a part of the time that answering it would.
 
 ${verdicts.map(({ name, value, passes }) => `- ${name}: ${value}${passes ? '' : ' (missed)'}`).join('\n')}
 

@@ -138,7 +138,8 @@ class Shedding implements Overload {
     if (Math.max(this.#inProgress, this.#arrived, this.#arrivedBefore) < fewRequests) return false;
     if (this.#options.lifecycle.phase !== 'serving') return false;
     // A browser that is refused before its request cannot read why
-    if (request.method === 'OPTIONS' && isPreflight(request)) return false;
+    if (request.method === 'OPTIONS' && isPreflight(request) && this.#shares(request.headers.origin))
+      return false;
     if (probePaths.has(request.url?.split('?', 1)[0] ?? '')) return false;
     return Math.random() < this.#share;
   }
@@ -147,9 +148,13 @@ class Shedding implements Overload {
     this.#count();
     const { origin } = headers;
     const mine = ['retry-after', String(soon()), 'x-request-id', requestId({ headers })];
-    const shared = origin !== undefined && this.#origins.has(origin) ? sharedWith(origin) : [];
+    const shared = this.#shares(origin) ? sharedWith(origin) : [];
     response.writeHead(503, [...this.#headers, ...mine, ...shared]);
     response.end(this.#body);
+  }
+
+  #shares(origin: string | undefined): origin is string {
+    return origin !== undefined && this.#origins.has(origin);
   }
 
   #look(): void {

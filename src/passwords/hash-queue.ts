@@ -40,7 +40,7 @@ export class HashQueue {
   readonly threads: number;
   readonly #maxWaitMs: number;
   readonly #waiting = new Set<Waiting>();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Map<Promise<void>, { since: number; hashes: number }>();
   readonly #events: EventSink | undefined;
   #msPerHash: number;
   #owed = 0;
@@ -66,7 +66,16 @@ export class HashQueue {
   /** Milliseconds that work handed in now would wait for a thread; what is running counts as not begun. */
   estimatedWaitMs(): number {
     if (this.#running.size < this.threads) return 0;
-    return (this.#owed * this.#msPerHash) / this.threads;
+    return (this.#owed * this.#msPerHash) / this.threads + this.#overrunMs();
+  }
+
+  /** Milliseconds by which each running work is late at least: threads that get little of the cores are noticed before one is done. */
+  #overrunMs(): number {
+    const now = performance.now();
+    const late = [...this.#running.values()].map(
+      ({ since, hashes }) => now - since - hashes * this.#msPerHash,
+    );
+    return Math.max(0, Math.min(...late));
   }
 
   /**
@@ -100,7 +109,7 @@ export class HashQueue {
   async close(): Promise<void> {
     this.#closed = true;
     for (const entry of this.#waiting) entry.leave(new ApiError('SHUTTING_DOWN'));
-    await Promise.all(this.#running);
+    await Promise.all(this.#running.keys());
   }
 
   #enqueue<T extends MeasuredWork>(
@@ -117,14 +126,15 @@ export class HashQueue {
       const entry: Waiting = {
         start: () => {
           this.#waiting.delete(entry);
-          const running = this.#measure(work, performance.now() - admittedAt)
+          const since = performance.now();
+          const running = this.#measure(work, since - admittedAt)
             .finally(() => {
               settle();
               this.#running.delete(running);
               this.#startNext();
             })
             .then(resolve, reject);
-          this.#running.add(running);
+          this.#running.set(running, { since, hashes });
         },
         leave: (reason) => {
           this.#waiting.delete(entry);

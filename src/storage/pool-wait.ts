@@ -2,6 +2,8 @@ import type { Pool } from 'pg';
 
 // Milliseconds for which statements must have been waiting before it is known how fast they get their turn
 const windowMs = 100;
+// Milliseconds without a connection given back after which what was known says nothing any more
+const forgottenMs = 1000;
 
 /** How long statements wait for a connection of the pool, as far as can be told from how fast connections are given back. */
 export class PoolWait {
@@ -19,14 +21,16 @@ export class PoolWait {
 
   /**
    * Milliseconds that a statement handed in now would wait. 0 as long as nothing is known of it: none has been waiting for a while,
-   * or no connection came back, for which there are other bounds.
+   * or no connection has come back for a second, for which there are other bounds.
    */
   estimateMs(): number {
     const waiting = this.#pool.waitingCount;
     const now = performance.now();
     const elapsed = now - this.#since;
     if (waiting === 0) this.#begin(now, 0);
-    else if (elapsed >= windowMs) this.#begin(now, this.#released / elapsed);
+    else if (elapsed >= (this.#released > 0 ? windowMs : forgottenMs))
+      // Statements that began together end together: a time between their ends does not count by itself
+      this.#begin(now, this.#released / elapsed);
     return this.#perMs === 0 ? 0 : waiting / this.#perMs;
   }
 

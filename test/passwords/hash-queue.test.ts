@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { ApiError } from '../../src/errors.ts';
@@ -112,6 +112,20 @@ t.test('the estimate follows what the hashes really take', async (t) => {
   started.at(-1)?.finish(0);
   await outcome;
   t.ok(queue.msPerHash > 350, 'one odd reading does not overturn it');
+});
+
+t.test('threads that are starved are noticed before they are done', async (t) => {
+  const { queue, started, hand } = bench({ threads: 2, maxWaitMs: 500, msPerHash: 10 });
+  const outcomes = [hand(), hand()].map(({ outcome }) => outcome);
+  await sleep(600);
+  t.ok(queue.estimatedWaitMs() > 500, `${queue.estimatedWaitMs()} ms`);
+  t.equal(await hand().outcome, 'PASSWORD_HASHING_BUSY');
+  started[0]?.finish();
+  await outcomes[0];
+  const next = hand();
+  t.equal(queue.estimatedWaitMs(), 10, 'one thread that is quick again is enough');
+  for (const work of started) work.finish();
+  t.same(await Promise.all([...outcomes, next.outcome]), ['done', 'done', 'done']);
 });
 
 t.test('whoever has gone leaves the queue', async (t) => {
