@@ -69,13 +69,14 @@ export class HashQueue {
     return (this.#owed * this.#msPerHash) / this.threads + this.#overrunMs();
   }
 
-  /** Milliseconds by which each running work is late at least: threads that get little of the cores are noticed before one is done. */
+  /** Milliseconds by which all that runs is late, once nobody is let wait so long: by then the threads get next to none of the cores. */
   #overrunMs(): number {
     const now = performance.now();
     const late = [...this.#running.values()].map(
       ({ since, hashes }) => now - since - hashes * this.#msPerHash,
     );
-    return Math.max(0, Math.min(...late));
+    const least = Math.min(...late);
+    return least > this.#maxWaitMs ? least : 0;
   }
 
   /**
