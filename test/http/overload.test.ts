@@ -104,8 +104,8 @@ t.test('one that is somewhat late: some are refused', async (t) => {
   const stop = keepBusy(300);
   t.teardown(stop);
   await sleep(2500);
-  const share = (await times(150, () => send('/.well-known/jwks.json'))).filter(isOverloaded).length;
-  t.ok(share > 0 && share < 150, `${share} of 150`);
+  const some = (await connectMany(send)).filter(isOverloaded).length;
+  t.ok(some > 0 && some < 60, `${some} of 60`);
 });
 
 t.test('a pause is no overload', async (t) => {
