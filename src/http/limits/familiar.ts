@@ -45,12 +45,12 @@ export class Familiar implements Exemption {
     const key = this.#options.keyOf(request);
     if (this.#unfamiliar.get(key)) return false;
     const known = (await this.#options.otherwise(request)) === true;
-    if (known) await this.succeeded(request);
+    if (known) await this.remember(request);
     else this.#unfamiliar.set(key, true);
     return known;
   }
 
-  async succeeded(request: FastifyRequest): Promise<void> {
+  async remember(request: FastifyRequest): Promise<void> {
     const key = this.#options.keyOf(request);
     if (this.#fresh.get(key)) return;
     this.#fresh.set(key, true);
