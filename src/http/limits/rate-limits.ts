@@ -12,6 +12,7 @@ import { Limit } from './limit.ts';
 import { LimitKeys } from './limit-keys.ts';
 import { RedisLink } from './redis-link.ts';
 import { RefusedTokens } from './refused-tokens.ts';
+import { SessionNetworks } from './session-networks.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -72,8 +73,7 @@ export default fp<RateLimitsOptions>(
 const addressesKept = 1000;
 
 /** By what limits count; each gives another key for the same request. */
-function keysOf(secret: string) {
-  const keys = new LimitKeys(secret);
+function keysBy(keys: LimitKeys) {
   const from = (request: FastifyRequest) => networkOf(request.ip);
   return {
     subject: (name: string) => (request: FastifyRequest) => keys.of(name, request.limitSubject),
@@ -91,7 +91,8 @@ function keysOf(secret: string) {
 }
 
 function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }: RateLimitsOptions) {
-  const { subject, address, both } = keysOf(config.REFRESH_TOKEN_SECRET);
+  const keys = new LimitKeys(config.REFRESH_TOKEN_SECRET);
+  const { subject, address, both } = keysBy(keys);
   const limit = (name: LimitName, max: number, by: typeof subject) =>
     config.RATE_LIMIT === 'off' || max === 0
       ? undefined
@@ -102,10 +103,10 @@ function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }:
     limit('login_address', config.RATE_LIMIT_LOGINS_PER_ADDRESS, address),
     limit('login_account', config.RATE_LIMIT_LOGINS_PER_ACCOUNT, subject),
   ]);
+  const sessions = new SessionNetworks(keys, addressesOf);
   const homes = new Familiar(app, {
     keyOf: both('home'),
-    otherwise: async ({ limitSubject, ip }) =>
-      (await addressesOf(limitSubject)).some((known) => networkOf(known) === networkOf(ip)),
+    otherwise: ({ limitSubject, ip }) => sessions.include(limitSubject, ip),
   });
   // Whoever has registered knows the password too
   const rememberHome =
