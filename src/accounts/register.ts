@@ -20,7 +20,7 @@ export interface NewAccount {
   location: string;
   about: string | null;
   password: string;
-  /** Aborted when the answer is no longer wanted, so that the password leaves the queue. */
+  /** Aborted when the answer is no longer wanted: the password leaves the queue, and no account is created. */
   signal?: AbortSignal;
   origin: Origin;
 }
@@ -35,6 +35,7 @@ const outcomes: Partial<Record<ErrorCode, 'taken' | 'refused'>> = {
  *
  * @throws ApiError VALIDATION_ERROR when the password is not acceptable, EMAIL_ALREADY_EXISTS, or
  * PASSWORD_HASHING_BUSY when too many are waiting
+ * @throws the signal's reason when it has fired before the account is written
  */
 export async function register(deps: RegisterDeps, account: NewAccount): Promise<User> {
   const { origin } = account;
@@ -59,6 +60,7 @@ async function create({ db, hasher, passwordPolicy }: RegisterDeps, account: New
   }
 
   const passwordHash = await hasher.hash(password, account.signal);
+  account.signal?.throwIfAborted();
   const row = await insertUser(db, {
     name: account.name,
     email,

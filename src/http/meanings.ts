@@ -50,7 +50,7 @@ export const fromAbsentBodies: Meanings = {
 
 export const fromForms: Meanings = {
   RATE_LIMITED:
-    'Too many clients have failed to authenticate from this address; try again after `retry-after` seconds. A client that has succeeded from there is not held to what others have done',
+    'Too many clients have failed to authenticate from this address, and so has this one; try again after `retry-after` seconds. A client with the right secret is never limited',
   OAUTH_REQUEST_INVALID:
     'The parameter `token` is missing, a parameter is given twice, two clients or two ways to authenticate are used, or the form is not valid UTF-8',
   CLIENT_AUTHENTICATION_FAILED:

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
 import { startApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
+import { listen } from '../support/raw-client.ts';
 import { refused } from '../support/refused.ts';
 
 t.test('a request whose statements take too long is answered at the deadline', async (t) => {
@@ -31,11 +34,24 @@ t.test('a request whose statements take too long is answered at the deadline', a
   t.equal((await get('/api/v1/me', bearer(person.accessToken))).status, 200);
 });
 
+/** A hasher whose threads are the real ones. */
+async function startHasher(t: Test, cost: number): Promise<PasswordHasher> {
+  const hasher = await startPasswordHasher({ cost, engine: 'auto', maxWaitMs: 500, threads: 1 });
+  t.teardown(() => hasher.close());
+  return hasher;
+}
+
+async function isRegistered({ client }: TestDatabase, email: string): Promise<boolean> {
+  const { rows } = await client.query('SELECT FROM users WHERE email = $1', [email]);
+  return rows.length > 0;
+}
+
+const briefly = { REQUEST_DEADLINE_MS: '1000', HASH_MAX_WAIT_MS: '500' };
+
 t.test('what is waiting behind the deadline is not begun', async (t) => {
   const database = await createDatabase(t);
   const proxy = await startDatabaseProxy(t, database.url);
-  const hasher = await startPasswordHasher({ cost: 4, engine: 'auto', maxWaitMs: 500 });
-  t.teardown(() => hasher.close());
+  const hasher = await startHasher(t, 4);
   const slow: PasswordHasher = {
     ...hasher,
     async hash(password, signal) {
@@ -46,13 +62,60 @@ t.test('what is waiting behind the deadline is not begun', async (t) => {
   const gatehouse = await startApp(t, {
     database: { ...database, url: proxy.url },
     hasher: slow,
-    env: { REQUEST_DEADLINE_MS: '1000', HASH_MAX_WAIT_MS: '500' },
+    env: briefly,
   });
   const person = newPerson();
   refused(t, await gatehouse.post('/api/v1/register-user', person), 'DATABASE_UNAVAILABLE');
   // The hash has come by then
   await sleep(2000);
   t.equal(proxy.countStatements('gatehouse'), 0);
-  const { rows } = await database.client.query('SELECT FROM users WHERE email = $1', [person.email]);
-  t.equal(rows.length, 0, 'nobody was registered behind the back of a 503');
+  t.notOk(await isRegistered(database, person.email), 'nobody was registered behind the back of a 503');
+});
+
+t.test('a password that was being hashed at the deadline registers nobody', async (t) => {
+  const hasher = await startHasher(t, 4);
+  const hashed: string[] = [];
+  const straddling: PasswordHasher = {
+    ...hasher,
+    async hash(password, signal) {
+      const stored = await hasher.hash(password, signal);
+      if (signal?.aborted === false) await once(signal, 'abort');
+      hashed.push(stored);
+      return stored;
+    },
+  };
+  const { post, database } = await startApp(t, { hasher: straddling, env: briefly });
+  const person = newPerson();
+  refused(t, await post('/api/v1/register-user', person), 'DATABASE_UNAVAILABLE');
+  await sleep(500);
+  t.equal(hashed.length, 1);
+  t.notOk(await isRegistered(database, person.email), 'nobody was registered behind the back of a 503');
+});
+
+t.test('a client that leaves while its password is hashed is not registered', async (t) => {
+  // Some hundred milliseconds, so that it is still running when the client has left
+  const hasher = await startHasher(t, 13);
+  const hashing: Promise<string>[] = [];
+  const watched: PasswordHasher = {
+    ...hasher,
+    hash(password, signal) {
+      const stored = hasher.hash(password, signal);
+      hashing.push(stored);
+      return stored;
+    },
+  };
+  const gatehouse = await startApp(t, { hasher: watched });
+  const port = await listen(gatehouse);
+  const person = newPerson();
+  const body = JSON.stringify(person);
+  const socket = connect(port, '127.0.0.1');
+  socket.write(
+    `POST /api/v1/register-user HTTP/1.1\r\nHost: gatehouse\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  while (hashing.length === 0) await sleep(1);
+  socket.destroy();
+  t.match(await hashing[0], /^\$2b\$13\$/, 'what was begun is finished');
+  await sleep(500);
+  t.notOk(await isRegistered(gatehouse.database, person.email));
+  t.equal((await gatehouse.post('/api/v1/register-user', person)).status, 201, 'and may come back for it');
 });

@@ -3320,7 +3320,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `RATE_LIMITED`: Too many clients have failed to authenticate from this address; try again after `retry-after` seconds. A client that has succeeded from there is not held to what others have done. */
+            /** @description `RATE_LIMITED`: Too many clients have failed to authenticate from this address, and so has this one; try again after `retry-after` seconds. A client with the right secret is never limited. */
             429: {
                 headers: {
                     /** @description Names this request in the log */
@@ -3486,7 +3486,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description `RATE_LIMITED`: Too many clients have failed to authenticate from this address; try again after `retry-after` seconds. A client that has succeeded from there is not held to what others have done. */
+            /** @description `RATE_LIMITED`: Too many clients have failed to authenticate from this address, and so has this one; try again after `retry-after` seconds. A client with the right secret is never limited. */
             429: {
                 headers: {
                     /** @description Names this request in the log */

@@ -5,8 +5,6 @@ import type { Exemption } from './guard.ts';
 const rememberedMs = 30 * 24 * 3_600_000;
 // Within this time a success need not be remembered again
 const freshMs = 3_600_000;
-// Whoever is limited makes no work for the database with each attempt, and cannot measure whether it was much
-const unfamiliarMs = 60_000;
 const entriesInMemory = 20_000;
 
 export interface FamiliarOptions {
@@ -24,7 +22,6 @@ export class Familiar implements Exemption {
   readonly #options: FamiliarOptions;
   readonly #apply: ReturnType<FastifyInstance['createRateLimit']>;
   readonly #fresh = new LruMap<true>(entriesInMemory, freshMs);
-  readonly #unfamiliar = new LruMap<true>(entriesInMemory, unfamiliarMs);
 
   constructor(app: FastifyInstance, options: FamiliarOptions) {
     this.#options = options;
@@ -42,15 +39,12 @@ export class Familiar implements Exemption {
 
   async holds(request: FastifyRequest): Promise<boolean> {
     if (await this.isKnown(request)) return true;
-    const key = this.#options.keyOf(request);
-    if (this.#unfamiliar.get(key)) return false;
-    const known = (await this.#options.otherwise(request)) === true;
-    if (known) await this.succeeded(request);
-    else this.#unfamiliar.set(key, true);
+    const known = await this.#options.otherwise(request);
+    if (known) await this.remember(request);
     return known;
   }
 
-  async succeeded(request: FastifyRequest): Promise<void> {
+  async remember(request: FastifyRequest): Promise<void> {
     const key = this.#options.keyOf(request);
     if (this.#fresh.get(key)) return;
     this.#fresh.set(key, true);

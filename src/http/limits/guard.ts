@@ -19,17 +19,21 @@ export interface GuardOptions {
   };
   /** Who is not held to what others have used up. */
   exemption?: Exemption;
+  /** Told of each success, also when no limit is on. */
+  onSuccess?: Listener | undefined;
+  /** Told of each refusal with one of the codes, also when no limit is on. */
+  onFailure?: Listener | undefined;
   events: EventSink;
 }
 
 export interface Exemption {
-  /** Whether it is so, as far as can be told without waiting for the database: asked at each failure. */
-  isKnown(request: FastifyRequest): Promise<boolean>;
-  /** The same, whatever it takes: asked when a limit is used up. */
+  /** Whether somebody is exempt, whatever it takes to find out: asked when a limit is used up. */
   holds(request: FastifyRequest): Promise<boolean>;
-  succeeded?(request: FastifyRequest): Promise<void>;
-  failed?(request: FastifyRequest): Promise<void>;
+  /** The same, as far as can be told without waiting for the database: their failures do not count for others. */
+  isKnown?(request: FastifyRequest): Promise<boolean>;
 }
+
+type Listener = (request: FastifyRequest) => Promise<void>;
 
 export interface Attempt {
   request: FastifyRequest;
@@ -55,22 +59,19 @@ export class Guard {
    * @throws ApiError RATE_LIMITED with retryAfter (seconds); whatever the work throws
    */
   async attempt<T>({ request, reply, subject }: Attempt, work: () => Promise<T> | T): Promise<T> {
-    if (this.#isOff) return work();
-    const { refusals, countsSuccess, exemption } = this.#options;
+    const { refusals, countsSuccess, onSuccess, onFailure } = this.#options;
     request.limitSubject = subject;
-    await this.#admit(request, reply);
+    if (!this.#isOff) await this.#admit(request, reply);
     let result: T;
     try {
       result = await work();
     } catch (error) {
       if (error instanceof ApiError && refusals.includes(error.code)) {
-        await this.#count(request, reply);
-        await exemption?.failed?.(request);
+        await Promise.all([this.#count(request, reply), onFailure?.(request)]);
       }
       throw error;
     }
-    if (countsSuccess) await this.#count(request, reply);
-    await exemption?.succeeded?.(request);
+    await Promise.all([countsSuccess && this.#count(request, reply), onSuccess?.(request)]);
     return result;
   }
 
@@ -97,10 +98,11 @@ export class Guard {
   /** Tells what is left of the own limit, else of that which is the nearest to its end. */
   async #count(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { limits, exemption } = this.#options;
-    const isKnown = (await exemption?.isKnown(request)) === true;
-    const counting = [...(limits.own ? [limits.own] : []), ...(isKnown ? [] : limits.shared)];
+    const { own, shared } = limits;
+    const countsForOthers = shared.length > 0 && (await exemption?.isKnown?.(request)) !== true;
+    const counting = [...(own ? [own] : []), ...(countsForOthers ? shared : [])];
     const allowances = await Promise.all(counting.map((limit) => limit.count(request)));
-    const [nearest] = limits.own ? allowances : allowances.sort((a, b) => a.remaining - b.remaining);
+    const [nearest] = own ? allowances : allowances.sort((a, b) => a.remaining - b.remaining);
     if (nearest) reply.headers(headersOf(nearest));
   }
 }

@@ -7,11 +7,12 @@ import type { EventSink, LimitName } from '../../observability/events.ts';
 import { networkOf } from '../address.ts';
 import { countersOn, countingOn } from './counters.ts';
 import { Familiar } from './familiar.ts';
-import { type Exemption, Guard } from './guard.ts';
+import { Guard } from './guard.ts';
 import { Limit } from './limit.ts';
 import { LimitKeys } from './limit-keys.ts';
 import { RedisLink } from './redis-link.ts';
 import { RefusedTokens } from './refused-tokens.ts';
+import { SessionNetworks } from './session-networks.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -72,8 +73,7 @@ export default fp<RateLimitsOptions>(
 const addressesKept = 1000;
 
 /** By what limits count; each gives another key for the same request. */
-function keysOf(secret: string) {
-  const keys = new LimitKeys(secret);
+function keysBy(keys: LimitKeys) {
   const from = (request: FastifyRequest) => networkOf(request.ip);
   return {
     subject: (name: string) => (request: FastifyRequest) => keys.of(name, request.limitSubject),
@@ -91,37 +91,37 @@ function keysOf(secret: string) {
 }
 
 function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }: RateLimitsOptions) {
-  const { subject, address, both } = keysOf(config.REFRESH_TOKEN_SECRET);
+  const keys = new LimitKeys(config.REFRESH_TOKEN_SECRET);
+  const { subject, address, both } = keysBy(keys);
   const limit = (name: LimitName, max: number, by: typeof subject) =>
     config.RATE_LIMIT === 'off' || max === 0
       ? undefined
       : new Limit(app, { name, max, windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS, keyOf: by(name) });
   const on = (limits: (Limit | undefined)[]) => limits.filter((each) => each !== undefined);
 
+  const loginsOfOthers = on([
+    limit('login_address', config.RATE_LIMIT_LOGINS_PER_ADDRESS, address),
+    limit('login_account', config.RATE_LIMIT_LOGINS_PER_ACCOUNT, subject),
+  ]);
+  const sessions = new SessionNetworks(keys, addressesOf);
   const homes = new Familiar(app, {
     keyOf: both('home'),
-    otherwise: async ({ limitSubject, ip }) =>
-      (await addressesOf(limitSubject)).some((known) => networkOf(known) === networkOf(ip)),
+    otherwise: ({ limitSubject, ip }) => sessions.include(limitSubject, ip),
   });
+  // Whoever has registered knows the password too
+  const rememberHome =
+    loginsOfOthers.length > 0 ? (request: FastifyRequest) => homes.remember(request) : undefined;
   const logins = new Guard({
     operation: 'login',
     refusals: ['INVALID_CREDENTIALS'],
     limits: {
       own: limit('login_account_and_address', config.RATE_LIMIT_LOGINS_PER_ACCOUNT_AND_ADDRESS, both),
-      shared: on([
-        limit('login_address', config.RATE_LIMIT_LOGINS_PER_ADDRESS, address),
-        limit('login_account', config.RATE_LIMIT_LOGINS_PER_ACCOUNT, subject),
-      ]),
+      shared: loginsOfOthers,
     },
     exemption: homes,
+    onSuccess: rememberHome,
     events,
   });
-  // Nobody is exempt. Whoever has registered knows the password
-  const registering: Exemption = {
-    isKnown: async () => false,
-    holds: async () => false,
-    succeeded: (request) => homes.succeeded(request),
-  };
   const registrations = new Guard({
     operation: 'registration',
     refusals: ['EMAIL_ALREADY_EXISTS'],
@@ -129,18 +129,21 @@ function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }:
     limits: {
       shared: on([limit('registration_address', config.RATE_LIMIT_REGISTRATIONS_PER_ADDRESS, address)]),
     },
-    exemption: registering,
+    onSuccess: rememberHome,
     events,
+  });
+  const refreshesOfAddress = on([limit('refresh_address', config.RATE_LIMIT_REFRESHES_PER_ADDRESS, address)]);
+  const refused = new RefusedTokens(app, {
+    keyOf: subject('refused'),
+    windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
+    isOurs,
   });
   const refreshes = new Guard({
     operation: 'refresh',
     refusals: ['REFRESH_TOKEN_INVALID', 'REFRESH_TOKEN_EXPIRED', 'REFRESH_TOKEN_REUSED', 'SESSION_ENDED'],
-    limits: { shared: on([limit('refresh_address', config.RATE_LIMIT_REFRESHES_PER_ADDRESS, address)]) },
-    exemption: new RefusedTokens(app, {
-      keyOf: subject('refused'),
-      windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
-      isOurs,
-    }),
+    limits: { shared: refreshesOfAddress },
+    exemption: refused,
+    onFailure: refreshesOfAddress.length > 0 ? (request) => refused.remember(request) : undefined,
     events,
   });
   const clients = new Guard({

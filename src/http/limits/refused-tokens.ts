@@ -22,17 +22,13 @@ export class RefusedTokens implements Exemption {
     this.#apply = app.createRateLimit({ max: 0, timeWindow: windowSeconds * 1000, keyGenerator });
   }
 
-  async isKnown(): Promise<boolean> {
-    return false;
-  }
-
   async holds(request: FastifyRequest): Promise<boolean> {
     if (!this.#options.isOurs(request.limitSubject)) return false;
     const state = await this.#apply(request, { increment: false });
     return !state.isAllowed && !state.isExceeded;
   }
 
-  async failed(request: FastifyRequest): Promise<void> {
+  async remember(request: FastifyRequest): Promise<void> {
     if (this.#options.isOurs(request.limitSubject)) await this.#apply(request);
   }
 }

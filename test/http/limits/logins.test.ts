@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { startApp } from '../../support/app.ts';
+import { questionsPerMinute } from '../../../src/http/limits/session-networks.ts';
+import { startApp, type TestApp } from '../../support/app.ts';
 import {
   countChecks,
   defaultLimit,
@@ -21,6 +22,15 @@ const perAccount = defaultLimit('RATE_LIMIT_LOGINS_PER_ACCOUNT');
 const paths = [loginPath, '/auth/user/verify'];
 const stranger = from('203.0.113.9');
 const password = 'not the password';
+
+/** How often the app has used the database from now on. */
+function countUses({ app }: Pick<TestApp, 'app'>): () => number {
+  let uses = 0;
+  app.pg.pool.on('acquire', () => {
+    uses += 1;
+  });
+  return () => uses;
+}
 
 t.test(
   'an account and an address: refused after so many failures, the same for emails that nobody has',
@@ -171,17 +181,25 @@ t.test('IPv6 addresses are counted by /64, and IPv4 ones alike however they are 
 t.test('guesses of those who hang up are counted', async (t) => {
   const gatehouse = await startLimitedApp(t, { env: { BCRYPT_COST: '10', TRUST_PROXY: '' } });
   const ada = await registerAndLogIn(gatehouse);
-  const checks = countChecks(gatehouse);
+  const { hasher } = gatehouse;
+  const { verify } = hasher;
+  let checking: Promise<unknown> | undefined;
+  hasher.verify = (...args) => {
+    const verdict = verify.apply(hasher, args);
+    checking = verdict;
+    return verdict;
+  };
   const port = await listen(gatehouse);
   const hangUp = async (body: object) => {
-    const before = checks();
+    checking = undefined;
     const socket = connect(port, '127.0.0.1');
     const text = JSON.stringify(body);
     socket.write(
       `POST ${loginPath} HTTP/1.1\r\nHost: gatehouse\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
     );
-    while (checks() === before) await sleep(1);
+    while (checking === undefined) await sleep(1);
     socket.destroy();
+    await checking;
     await sleep(100);
   };
   for (let attempt = 0; attempt < perPair; attempt++) await hangUp({ email: ada.email, password });
@@ -201,16 +219,50 @@ t.test('what is limited asks the database of an account once a minute', async (t
   const ada = await registerAndLogIn(gatehouse);
   const { email } = newPerson();
   t.equal((await gatehouse.post(loginPath, { email, password }, stranger)).status, 401);
-  let asked = 0;
-  gatehouse.app.pg.pool.on('acquire', () => {
-    asked += 1;
-  });
+  const asked = countUses(gatehouse);
   for (const each of [ada.email, email])
     for (const answer of await repeated(20, () =>
       gatehouse.post(loginPath, { email: each, password }, stranger),
     ))
       refused(t, answer, 'RATE_LIMITED');
-  t.equal(asked, 2);
+  t.equal(asked(), 2);
+});
+
+t.test('wherever they come from: and the owner logs in at home', async (t) => {
+  const home = from('198.51.100.7');
+  const before = await startLimitedApp(t);
+  const ada = newPerson();
+  await before.post('/api/v1/register-user', ada, from('192.0.2.1'));
+  const right = { email: ada.email, password: ada.password };
+  t.equal((await before.post(loginPath, right, home)).status, 200);
+
+  const { database, hasher } = before;
+  const restarted = await startLimitedApp(t, {
+    database,
+    hasher,
+    env: { RATE_LIMIT_LOGINS_PER_ACCOUNT: '1' },
+  });
+  const guess = (address: string) => restarted.post(loginPath, { email: ada.email, password }, from(address));
+  t.equal((await guess('203.0.113.0')).status, 401);
+  const asked = countUses(restarted);
+  const together = Array.from({ length: 30 }, (_, index) => guess(`203.0.113.${index}`));
+  t.strictSame(statuses(await Promise.all(together)), [429]);
+  t.strictSame(statuses(await repeated(30, (index) => guess(`192.0.2.${index}`))), [429]);
+  t.equal(asked(), 1);
+  t.equal((await restarted.post(loginPath, right, home)).status, 200);
+});
+
+t.test('an address makes us ask the database of so many accounts a minute', async (t) => {
+  const gatehouse = await startLimitedApp(t, { env: { RATE_LIMIT_LOGINS_PER_ADDRESS: '1' } });
+  const ada = await registerAndLogIn(gatehouse);
+  const right = { email: ada.email, password: ada.password };
+  t.equal((await gatehouse.post(loginPath, right, stranger)).status, 200);
+  const guess = () => gatehouse.post(loginPath, { email: newPerson().email, password }, stranger);
+  t.equal((await guess()).status, 401);
+  const asked = countUses(gatehouse);
+  t.strictSame(statuses(await repeated(2 * questionsPerMinute, guess)), [429]);
+  t.equal(asked(), questionsPerMinute);
+  t.equal((await gatehouse.post(loginPath, right, stranger)).status, 200, 'who is remembered there');
 });
 
 t.test(

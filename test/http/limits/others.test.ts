@@ -2,7 +2,7 @@ import t from 'tap';
 import { type Answer, secrets } from '../../support/app.ts';
 import { basic, clientEntry, gateway } from '../../support/clients.ts';
 import { resigned } from '../../support/forged-tokens.ts';
-import { defaultLimit, from, repeated, startLimitedApp, statuses } from '../../support/limits.ts';
+import { defaultLimit, from, loginPath, repeated, startLimitedApp, statuses } from '../../support/limits.ts';
 import { newPerson, registerAndLogIn } from '../../support/people.ts';
 import { refused } from '../../support/refused.ts';
 
@@ -47,6 +47,20 @@ t.test('what is not acceptable is no registration', async (t) => {
   );
   t.strictSame(statuses(weak), [422]);
   t.equal((await post('/api/v1/register-user', newPerson())).status, 201);
+});
+
+t.test('where an account has registered it is at home, also when registrations have no limit', async (t) => {
+  const { post } = await startLimitedApp(t, {
+    env: { RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '0', RATE_LIMIT_LOGINS_PER_ACCOUNT: '1' },
+  });
+  const { email, password, ...rest } = newPerson();
+  const registered = await post('/api/v1/register-user', { email, password, ...rest }, here);
+  t.equal(registered.status, 201);
+  t.equal(registered.headers['ratelimit-limit'], undefined);
+  const guess = { email, password: 'not the password' };
+  refused(t, await post(loginPath, guess, elsewhere), 'INVALID_CREDENTIALS');
+  refused(t, await post(loginPath, { email, password }, elsewhere), 'RATE_LIMITED');
+  t.equal((await post(loginPath, { email, password }, here)).status, 200);
 });
 
 t.test('refused refreshes of one address, beside a right token', async (t) => {
