@@ -284,14 +284,16 @@ export const settingsSchema = Type.Object({
     ],
     {
       default: 'parentbased_always_on',
-      description: 'Which requests are traced; the parentbased_ ones do as the caller of the request says',
+      description:
+        'Which requests are traced; the parentbased_ ones do as the caller says where it sends a traceparent, the others ask nobody',
     },
   ),
   OTEL_TRACES_SAMPLER_ARG: Type.Number({
     minimum: 0,
     maximum: 1,
     default: 1,
-    description: 'The part of the requests that traceidratio and parentbased_traceidratio trace',
+    description:
+      'The part of the requests that traceidratio traces, and parentbased_traceidratio of those without a traceparent',
   }),
   OTEL_SDK_DISABLED: Type.Boolean({
     default: false,

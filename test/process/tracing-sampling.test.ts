@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { post } from '../support/gatehouse-process.ts';
-import { newPerson } from '../support/people.ts';
+import { bearer, newPerson } from '../support/people.ts';
 import { newTrace, startTraced, traceparent } from '../support/traced.ts';
 import { fetchChecked } from '../support/watch.ts';
 
@@ -62,4 +62,57 @@ t.test('the sampler of the environment is honoured', async (t) => {
   gatehouse.child.kill('SIGTERM');
   t.strictSame(await gatehouse.ended, { code: 0, signal: null });
   t.strictSame(collector.spans, []);
+});
+
+// Its four words cancel each other out: OpenTelemetry's own sampler takes it at any ratio above 0
+const madeUp = '7ead5eed'.repeat(4);
+
+t.test('with traceidratio no caller has itself traced, whatever it makes up', async (t) => {
+  const { origin, collector, gatehouse } = await startTraced(t, {
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.000001',
+  });
+  const headers = traceparent({ ...newTrace(), traceId: madeUp });
+  for (let asked = 0; asked < 100; asked++)
+    await fetchChecked(`${origin}/.well-known/jwks.json`, { headers });
+  gatehouse.child.kill('SIGTERM');
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+  t.strictSame(collector.spans, []);
+});
+
+t.test('with traceidratio a part of the requests is traced, each with all that it does', async (t) => {
+  const { origin, collector, gatehouse } = await startTraced(t, {
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.5',
+  });
+  const person = newPerson();
+  await post(origin, '/api/v1/register-user', person);
+  const { email, password } = person;
+  const { body: tokens } = await post(origin, '/api/v1/auth/login', { email, password });
+  const callers = {
+    none: () => ({}),
+    sampled: () => traceparent(newTrace()),
+    'not sampled': () => traceparent(newTrace(), '00'),
+    'made up': () => traceparent({ ...newTrace(), traceId: madeUp }),
+  };
+  const path = '/api/v1/me';
+  const isMe = ({ name }: { name: string }) => name === `GET ${path}`;
+  for (const [name, headersOf] of Object.entries(callers)) {
+    const before = collector.spans.filter(isMe).length;
+    for (let asked = 0; asked < 80; asked++) {
+      const headers = { ...bearer(String(tokens['access_token'])), ...headersOf() };
+      t.equal((await fetchChecked(`${origin}${path}`, { headers })).status, 200);
+    }
+    await sleep(500);
+    const traced = collector.spans.filter(isMe).length - before;
+    // Chance leaves these bounds less than once in a billion times
+    t.ok(traced > 10 && traced < 70, `${name}: ${traced} of 80`);
+  }
+  gatehouse.child.kill('SIGTERM');
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
+  const requests = collector.spans.filter(({ kind }) => kind === 2).map(({ spanId }) => spanId);
+  const statements = collector.spans.filter(({ name }) => name === 'select_user_by_session');
+  t.equal(statements.length, collector.spans.filter(isMe).length, 'one each');
+  for (const { kind, name, parentSpanId } of collector.spans)
+    t.ok(kind === 2 || requests.includes(parentSpanId), `${name} belongs to a request`);
 });
