@@ -45,8 +45,14 @@ export const settingsSchema = Type.Object({
     minimum: 0,
     maximum: 65535,
     default: 9464,
-    description: 'Port of GET /metrics, for Prometheus, on the same address; 0 turns it off',
+    description: 'Port of GET /metrics, for Prometheus; 0 turns it off',
   }),
+  METRICS_HOST: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Address to listen on for METRICS_PORT, such as 127.0.0.1; that of HOST when not set',
+    }),
+  ),
   DATABASE_URL: Type.Optional(
     Type.String({
       pattern: '^postgres(ql)?://',
