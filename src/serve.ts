@@ -97,7 +97,7 @@ async function openMetrics(
     member.shareMetrics(() => metrics.snapshot());
     return metrics;
   }
-  const address = { host: config.HOST, port: config.METRICS_PORT };
+  const address = { host: config.METRICS_HOST, port: config.METRICS_PORT };
   const close = await serveMetrics(metrics, address, logger).catch((error: unknown) => {
     throw new ListenError(config, 'METRICS_PORT', error);
   });

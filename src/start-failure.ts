@@ -19,27 +19,41 @@ export function explainStartFailure(error: unknown): string {
 
 const certificateCodes = /CERT|SIGNATURE/;
 
-/** HOST cannot be listened on, with the port of this setting. */
+/** The port of this setting cannot be listened on, at the address that goes with it. */
 export class ListenError extends StartError {
   override readonly name = 'ListenError';
 
-  constructor(config: Pick<Config, 'HOST' | PortSetting>, setting: PortSetting, cause: unknown) {
-    const { HOST: host, [setting]: port } = config;
-    const explained = explain(errorCode(cause), { host, port, setting });
+  constructor(config: Pick<Config, HostSetting | PortSetting>, setting: PortSetting, cause: unknown) {
+    const hostSetting = hostSettingOf(config, setting);
+    const { [hostSetting]: host, [setting]: port } = config;
+    const explained = explain(errorCode(cause), { host, hostSetting, port, setting });
     super(`Gatehouse cannot listen: ${explained ?? String(cause)}`, { cause });
   }
 }
 
 type PortSetting = 'PORT' | 'METRICS_PORT';
+type HostSetting = 'HOST' | 'METRICS_HOST';
+
+/** The one to change: without a METRICS_HOST it is that of HOST. */
+function hostSettingOf(config: Pick<Config, HostSetting>, setting: PortSetting): HostSetting {
+  return setting === 'METRICS_PORT' && config.METRICS_HOST !== config.HOST ? 'METRICS_HOST' : 'HOST';
+}
+
+interface Listened {
+  host: string;
+  hostSetting: HostSetting;
+  port: number;
+  setting: PortSetting;
+}
 
 function explain(
   code: string | undefined,
-  { host, port, setting }: { host: string; port: number; setting: PortSetting },
+  { host, hostSetting, port, setting }: Listened,
 ): string | undefined {
   if (code === 'EADDRINUSE') return `port ${port} is taken. Stop what uses it, or set ${setting} to another.`;
   if (code === 'EACCES') return `port ${port} may not be used by this user. Set ${setting} to 1024 or more.`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return `${host} is no address of this machine. Set HOST to another.`;
+    return `${host} is no address of this machine. Set ${hostSetting} to another.`;
   }
   return undefined;
 }

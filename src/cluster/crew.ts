@@ -49,6 +49,8 @@ interface CrewEvents {
   /** A worker listens, or has ended. */
   change: [];
   ended: [id: number];
+  /** A worker has ended that was not told to. */
+  lost: [];
 }
 
 /** The workers of this process: it starts them, replaces those that end or hang, and ends them all. */
@@ -209,7 +211,10 @@ export class Crew extends EventEmitter<CrewEvents> {
     // One that had not come as far as to handle signals is ended by them
     if (this.#isClosing && place.isListening && end.code !== 0)
       this.#badEnds.push(`${facts.worker_pid} with ${end.signal ?? end.code}`);
-    if (this.#isComplete && !this.#isClosing) this.#replace(place, facts);
+    if (this.#isComplete && !this.#isClosing) {
+      this.emit('lost');
+      this.#replace(place, facts);
+    }
     this.emit('ended', place.worker.id);
     this.emit('change');
   }

@@ -69,7 +69,7 @@ function sayKeysOnce(crew: Crew, { logger }: Service): void {
 }
 
 function openMetrics(config: Config, crew: Crew, { logger }: Service): Promise<() => Promise<void>> {
-  const address = { host: config.HOST, port: config.METRICS_PORT };
+  const address = { host: config.METRICS_HOST, port: config.METRICS_PORT };
   return serveMetrics(new SummedMetrics(crew), address, logger).catch((error: unknown) => {
     throw new ListenError(config, 'METRICS_PORT', error);
   });

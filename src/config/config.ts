@@ -24,7 +24,12 @@ import { listOf, type Settings, settingsSchema } from './schema.ts';
 /** The complete configuration: every setting the service needs, defaults that depend on the environment included. */
 export type Config = Readonly<
   Settings &
-    Required<Pick<Settings, 'HOST' | 'DATABASE_URL' | 'REFRESH_TOKEN_SECRET' | 'DOCS' | 'SHUTDOWN_DELAY_MS'>>
+    Required<
+      Pick<
+        Settings,
+        'HOST' | 'METRICS_HOST' | 'DATABASE_URL' | 'REFRESH_TOKEN_SECRET' | 'DOCS' | 'SHUTDOWN_DELAY_MS'
+      >
+    >
 >;
 
 const rules = [
@@ -86,18 +91,20 @@ export function completeConfig(
   found: Pick<Config, 'DATABASE_URL' | 'SECRET_KEY' | 'REFRESH_TOKEN_SECRET'>,
 ): Config {
   const production = settings.NODE_ENV === 'production';
+  const HOST = oneAddress(settings.HOST) ?? (production ? '0.0.0.0' : '127.0.0.1');
   return Object.freeze({
     ...settings,
     ...found,
-    HOST: hostOf(settings) ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    HOST,
+    METRICS_HOST: oneAddress(settings.METRICS_HOST) ?? HOST,
     DOCS: settings.DOCS ?? !production,
     SHUTDOWN_DELAY_MS: shutdownDelayMs(settings),
   });
 }
 
 /** Fastify listens on each address of localhost with a server of its own, of which only the first would be looked after. */
-function hostOf({ HOST }: Settings): string | undefined {
-  return HOST === 'localhost' ? '127.0.0.1' : HOST;
+function oneAddress(host: string | undefined): string | undefined {
+  return host === 'localhost' ? '127.0.0.1' : host;
 }
 
 /** How long to serve on after a signal; known before anything is started, so that a signal may come at any time. */

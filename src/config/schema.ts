@@ -45,8 +45,14 @@ export const settingsSchema = Type.Object({
     minimum: 0,
     maximum: 65535,
     default: 9464,
-    description: 'Port of GET /metrics, for Prometheus, on the same address; 0 turns it off',
+    description: 'Port of GET /metrics, for Prometheus; 0 turns it off',
   }),
+  METRICS_HOST: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Address to listen on for METRICS_PORT, such as 127.0.0.1; that of HOST when not set',
+    }),
+  ),
   DATABASE_URL: Type.Optional(
     Type.String({
       pattern: '^postgres(ql)?://',
@@ -284,14 +290,16 @@ export const settingsSchema = Type.Object({
     ],
     {
       default: 'parentbased_always_on',
-      description: 'Which requests are traced; the parentbased_ ones do as the caller of the request says',
+      description:
+        'Which requests are traced; the parentbased_ ones do as the caller says where it sends a traceparent, the others ask nobody',
     },
   ),
   OTEL_TRACES_SAMPLER_ARG: Type.Number({
     minimum: 0,
     maximum: 1,
     default: 1,
-    description: 'The part of the requests that traceidratio and parentbased_traceidratio trace',
+    description:
+      'The part of the requests that traceidratio traces, and parentbased_traceidratio of those without a traceparent',
   }),
   OTEL_SDK_DISABLED: Type.Boolean({
     default: false,

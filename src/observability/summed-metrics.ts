@@ -11,6 +11,8 @@ export interface Workers {
   scrape(scrape: number): number[];
   on(event: 'metrics', listener: (id: number, answer: { scrape: number; metrics: Snapshot }) => void): void;
   on(event: 'ended', listener: (id: number) => void): void;
+  /** One has ended that was not told to. */
+  on(event: 'lost', listener: () => void): void;
 }
 
 // Milliseconds; of a worker that does not answer in time, what it said last is told
@@ -93,8 +95,8 @@ function workerMetrics(registry: Registry, workers: Workers): void {
   });
   const ended = new Counter({
     name: 'gatehouse_workers_ended_total',
-    help: 'Workers that have ended, each of them replaced by another unless the service closes',
+    help: 'Workers that have ended without being told to, each of them replaced by another',
     registers,
   });
-  workers.on('ended', () => ended.inc());
+  workers.on('lost', () => ended.inc());
 }

@@ -25,6 +25,7 @@ import type { StatementTrace } from '../storage/query.ts';
 import { GuardedExporter } from './span-exporter.ts';
 import { SpanLosses, type TraceLog } from './span-losses.ts';
 import { SpanQueue } from './span-queue.ts';
+import { type SamplerSettings, samplerOf } from './span-sampler.ts';
 import { logTraceWarnings } from './trace-warnings.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -43,9 +44,8 @@ export interface Tracing {
   close(): Promise<void>;
 }
 
-/** Where statements go, for their spans. */
-export interface TracedDatabase {
-  /** postgres://role:password@host:port/name; role and password stay here. */
+export interface TracingSettings extends SamplerSettings {
+  /** Where statements go, for their spans: postgres://role:password@host:port/name; role and password stay here. */
   DATABASE_URL: string;
 }
 
@@ -53,7 +53,7 @@ export interface TracedDatabase {
  * Starts OpenTelemetry's SDK. It sends to the collector of OTEL_EXPORTER_OTLP_ENDPOINT by OTLP over HTTP, as protobuf,
  * and reads the OTEL_ variables of the environment itself.
  */
-export function startTracing({ DATABASE_URL }: TracedDatabase, log: TraceLog): Tracing {
+export function startTracing(settings: TracingSettings, log: TraceLog): Tracing {
   logTraceWarnings(log);
   const resource = defaultResource()
     .merge(
@@ -66,13 +66,18 @@ export function startTracing({ DATABASE_URL }: TracedDatabase, log: TraceLog): T
     .merge(detectResources({ detectors: [envDetector] }));
   const losses = new SpanLosses(log);
   const queue = new SpanQueue(new GuardedExporter(new OTLPTraceExporter()), losses);
-  const provider = new BasicTracerProvider({ resource, spanProcessors: [queue] });
+  const sampler = samplerOf(settings);
+  const provider = new BasicTracerProvider({
+    resource,
+    spanProcessors: [queue],
+    ...(sampler && { sampler }),
+  });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   // No baggage: nothing here would read it
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   return {
     provider,
-    statement: statementTrace(provider, DATABASE_URL),
+    statement: statementTrace(provider, settings.DATABASE_URL),
     hash: hashTrace(provider),
     spans: losses,
     async close() {

@@ -66,10 +66,23 @@ t.test('with nothing set', async (t) => {
   t.strictSame({ ...read({}) }, defaults);
   const found = { DATABASE_URL: 'postgres://found', SECRET_KEY: secret, REFRESH_TOKEN_SECRET: other };
   const config = completeConfig(read({}), found);
-  t.strictSame({ ...config }, { ...defaults, ...found, HOST: '127.0.0.1', DOCS: true, SHUTDOWN_DELAY_MS: 0 });
+  const host = '127.0.0.1';
+  t.strictSame(
+    { ...config },
+    { ...defaults, ...found, HOST: host, METRICS_HOST: host, DOCS: true, SHUTDOWN_DELAY_MS: 0 },
+  );
   t.ok(Object.isFrozen(config));
   const inProduction = completeConfig(read(production), found);
   t.equal(inProduction.HOST, '0.0.0.0');
+  t.equal(inProduction.METRICS_HOST, '0.0.0.0');
+  t.match(completeConfig(read({ ...production, METRICS_HOST: 'localhost' }), found), {
+    HOST: '0.0.0.0',
+    METRICS_HOST: '127.0.0.1',
+  });
+  t.match(completeConfig(read({ ...production, HOST: '10.0.0.1' }), found), {
+    HOST: '10.0.0.1',
+    METRICS_HOST: '10.0.0.1',
+  });
   t.equal(
     completeConfig(read({ HOST: 'localhost' }), found).HOST,
     '127.0.0.1',

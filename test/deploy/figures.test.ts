@@ -57,15 +57,18 @@ t.test('each hash thread has a core, and the event loop a part of one', async (t
 t.test('the memory is enough for all connections, as docs/operations.md has it', async (t) => {
   const { requests, limits } = server.resources;
   const connections = settingsSchema.properties.CONNECTIONS_MAX.default;
-  const [, base, forThread, forConnection] =
-    /Some (\d+) MB with two hash threads, (\d+) MB for each further one, and (\d+) KB/.exec(
-      read('docs/operations.md'),
-    ) ?? [];
-  const needed =
-    Number(base) + Number(forThread) * (threads - 2) + (Number(forConnection) * connections) / 1000;
-  t.ok(amount(limits.memory) / 1e6 >= needed * 1.25, `${needed} MB, and a quarter for peaks`);
-  t.equal(requests.memory, limits.memory, 'nobody else may have it');
   const page = read('docs/operations.md').replaceAll(/\s+/g, ' ');
+  const [, base, forThread, forConnection] =
+    /Some (\d+) MB with two hash threads, (\d+) MB for each further one, and (\d+) KB/.exec(page) ?? [];
+  const [, forCounts] = /the counts of rate limits add (\d+) MB at most/.exec(page) ?? [];
+  const needed =
+    Number(base) +
+    Number(forThread) * (threads - 2) +
+    (Number(forConnection) * connections) / 1000 +
+    Number(forCounts);
+  t.ok(amount(limits.memory) / 1e6 >= needed * 1.25, `${needed} MB, and a quarter for peaks`);
+  t.match(page, `the counts of rate limits add N × ${forCounts} MB at most`, 'each worker has its own');
+  t.equal(requests.memory, limits.memory, 'nobody else may have it');
   t.match(page, `The manifests allow ${limits.memory.replace('Mi', ' MiB')}.`);
   t.ok(amount(migrator.resources.limits.memory) >= 128 * 2 ** 20);
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { ProxyWatch } from '../../src/http/proxy-watch.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 
 const proxy = '10.0.0.1';
@@ -77,3 +78,65 @@ t.test(
     }
   },
 );
+
+/** A watch with a clock that stands still, and what it has said. */
+function stoppedWatch() {
+  const said: string[][] = [];
+  let now = 0;
+  const log = { warn: ({ addresses }: { addresses: string[] }) => void said.push(addresses) };
+  const watch = new ProxyWatch(log, () => now);
+  const see = (address: string, count: number, forwarded = '198.51.100.1') => {
+    for (let index = 0; index < count; index++)
+      watch.see({ ip: address, headers: { 'x-forwarded-for': forwarded } });
+  };
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { watch, said, see, pass };
+}
+
+t.test('a quiet service is told after a minute and twenty requests', async (t) => {
+  const { watch, said, see, pass } = stoppedWatch();
+  see(proxy, 19);
+  pass(60_000);
+  t.equal(watch.isUncovered, false, 'nineteen tell nothing');
+  see(proxy, 1);
+  t.equal(watch.isUncovered, true);
+  t.strictSame(said, [[proxy]]);
+
+  see('192.0.2.1', 30, '192.0.2.1');
+  pass(59_999);
+  see('192.0.2.1', 1, '192.0.2.1');
+  t.equal(watch.isUncovered, true, 'the minute has begun anew');
+  pass(1);
+  see('192.0.2.1', 1, '192.0.2.1');
+  t.equal(watch.isUncovered, false);
+});
+
+t.test(
+  'a client that lies does not keep a proxy from being told of, and others are told of later',
+  async (t) => {
+    const { said, see, pass } = stoppedWatch();
+    const liar = '192.0.2.66';
+    see(liar, 200);
+    see(proxy, 200);
+    t.strictSame(said, [[liar]], 'within the same minute no more is said');
+    pass(60_000);
+    see(proxy, 200);
+    t.strictSame(said, [[liar], [proxy]]);
+    for (let minute = 0; minute < 10; minute++) {
+      pass(60_000);
+      see([liar, proxy][minute % 2] ?? '', 200);
+    }
+    t.equal(said.length, 2, 'of each once');
+  },
+);
+
+t.test('whoever has ever new addresses has one line a minute', async (t) => {
+  const { said, see, pass } = stoppedWatch();
+  for (let window = 0; window < 120; window++) {
+    see(`2001:db8::${window.toString(16)}`, 200);
+    pass(1000);
+  }
+  t.equal(said.length, 2);
+});

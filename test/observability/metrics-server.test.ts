@@ -36,6 +36,18 @@ t.test('GET /metrics and nothing else', async (t) => {
   t.equal((await fetch(`${origin}/metrics`)).status, 404, 'not among what clients reach');
 });
 
+t.test('on an address of their own, a single process and one with workers', async (t) => {
+  for (const WEB_CONCURRENCY of ['1', '2']) {
+    const own = { METRICS_HOST: '127.0.0.1', HOST: '0.0.0.0' };
+    const { port, metricsPort } = await runWatched(t, { ...own, WEB_CONCURRENCY });
+    // Of the same machine, and not of the listener
+    const elsewhere = 'http://127.0.0.2';
+    t.equal((await fetch(`${elsewhere}:${port}/livez`)).status, 200);
+    await t.rejects(fetch(`${elsewhere}:${metricsPort}/metrics`), { cause: { code: 'ECONNREFUSED' } });
+    t.ok((await scrape(metricsPort)).families.has('gatehouse_phase'));
+  }
+});
+
 t.test('while it starts, serves and drains', async (t) => {
   const { url } = await createDatabase(t);
   const proxy = await startDatabaseProxy(t, url);

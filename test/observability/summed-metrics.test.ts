@@ -3,7 +3,11 @@ import { Counter, Registry } from 'prom-client';
 import t from 'tap';
 import { type Snapshot, SummedMetrics, type Workers } from '../../src/observability/summed-metrics.ts';
 
-type Events = { metrics: [id: number, answer: { scrape: number; metrics: Snapshot }]; ended: [id: number] };
+type Events = {
+  metrics: [id: number, answer: { scrape: number; metrics: Snapshot }];
+  ended: [id: number];
+  lost: [];
+};
 
 class FakeWorkers extends EventEmitter<Events> implements Workers {
   readonly ids = new Set([1, 2]);
@@ -53,11 +57,13 @@ t.test(
     const ended = await within(metrics.exposition());
     t.ok(ended.ms < 500, `${ended.ms} ms`);
     t.match(ended.result.text, /^things_total 6$/m, 'what it had counted stays');
-    t.match(ended.result.text, /^gatehouse_workers_ended_total 1$/m);
+    t.match(ended.result.text, /^gatehouse_workers_ended_total 0$/m, 'as it was told to');
+    workers.emit('lost');
 
     workers.onScrape = () => {};
     const silent = await within(metrics.exposition());
     t.ok(silent.ms >= 990 && silent.ms < 3000, `${silent.ms} ms`);
     t.match(silent.result.text, /^things_total 6$/m, 'what it has said last is told');
+    t.match(silent.result.text, /^gatehouse_workers_ended_total 1$/m);
   },
 );

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -13,7 +14,7 @@ import {
   ready,
   run,
 } from '../support/gatehouse-process.ts';
-import { scrape } from '../support/metrics.ts';
+import { scrape, scrapeUntil } from '../support/metrics.ts';
 import { bearer, newPerson } from '../support/people.ts';
 import { fetchChecked } from '../support/watch.ts';
 
@@ -114,6 +115,21 @@ t.test('a worker that hangs is killed and replaced', async (t) => {
   t.equal(series.get('gatehouse_workers_ended_total'), 1);
   t.equal((await ask(origin, '/livez')).status, 200);
   t.equal((await endOf(gatehouse)).code, 0);
+});
+
+t.test('workers that end because they were told to are not among those that have ended', async (t) => {
+  const metricsPort = await freePort();
+  const { gatehouse, port } = await startCrew(t, { METRICS_PORT: String(metricsPort) });
+  // Half a body, for which one worker waits while the other ends
+  const head = ['POST /api/v1/auth/login HTTP/1.1', 'Host: gatehouse', 'Content-Type: application/json'];
+  const socket = connect(port, '127.0.0.1').resume();
+  socket.write(`${head.join('\r\n')}\r\nContent-Length: 100\r\n\r\n{`);
+  await sleep(300);
+  gatehouse.child.kill('SIGTERM');
+  const { series } = await scrapeUntil(metricsPort, (found) => found.series.get('gatehouse_workers') === 1);
+  t.equal(series.get('gatehouse_workers_ended_total'), 0);
+  socket.destroy();
+  t.strictSame(await gatehouse.ended, { code: 0, signal: null });
 });
 
 t.test('a worker that hangs while all drain is killed ten seconds after the delay', async (t) => {

@@ -127,6 +127,19 @@ t.test('what keeps it from starting is said in one line', async (t) => {
       /cannot listen: 192\.0\.2\.1 is no address of this machine/,
     ],
     [
+      'an address of another machine for the metrics',
+      production(url, await freePort(), {
+        METRICS_PORT: String(await freePort()),
+        METRICS_HOST: '192.0.2.1',
+      }),
+      /cannot listen: 192\.0\.2\.1 is no address of this machine\. Set METRICS_HOST to another/,
+    ],
+    [
+      'an address of another machine for both',
+      production(url, await freePort(), { METRICS_PORT: String(await freePort()), HOST: '192.0.2.1' }),
+      /cannot listen: 192\.0\.2\.1 is no address of this machine\. Set HOST to another/,
+    ],
+    [
       'a host name to listen on that has no address',
       production(url, await freePort(), { HOST: 'there-is-none.invalid' }),
       /cannot listen: there-is-none\.invalid is no address of this machine/,
