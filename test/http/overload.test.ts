@@ -194,7 +194,7 @@ for (const { size, milliseconds, everyMs } of [
       t.ok(served > 30, `${served} are served`);
       const tooLate = answers.filter(({ body }) => body['error_code'] === 'DATABASE_UNAVAILABLE').length;
       // Those of the first half second, before it is known; without shedding most of them all
-    t.ok(tooLate < answers.length / 5, `${tooLate} have waited for nothing`);
+      t.ok(tooLate < answers.length / 5, `${tooLate} have waited for nothing`);
       await sleep(1500);
       t.equal((await me()).status, 200, 'after');
       t.equal(app.overload.share, 0);
