@@ -1,5 +1,5 @@
 /** docs/overload.md: what was measured, and how to measure it again. */
-export function page({ machine, shares, sustainable, deadlineMs, seconds, points, verdicts }) {
+export function page({ machine, shares, sustainable, deadlineMs, rounds, seconds, points, verdicts }) {
   const { cores, cpu, platform, node, commit, loadAverage } = machine;
   const share = (part) => `${Number((part * 100).toFixed(1))} %`;
   const kinds = Object.keys(shares);
@@ -10,18 +10,20 @@ export function page({ machine, shares, sustainable, deadlineMs, seconds, points
 Requests that come whether or not earlier ones have been answered: ${kinds.map((kind) => `${share(shares[kind])} ${kind}`).join(', ')}. *Goodput* is what is answered
 200 within the deadline of ${deadlineMs / 1000} s; *p50* and *p99* are of these answers, from when the request was due; *slowest* is of all that was not refused. What is refused gets 503, \`OVERLOADED\` or
 \`PASSWORD_HASHING_BUSY\`, at once and with \`Retry-After\`. The sustainable load is the highest of a rising row at which 99 % are answered, 99 % of
-them within 250 ms. Here it was ${Math.round(sustainable)} requests a second.
+them within 250 ms. Here it was ${Math.round(sustainable)} requests a second. Each load was offered ${rounds} times, in turn with the others; a line is
+the round with the middle goodput, and *from – to* are the least and the most.
 
 ![Goodput and p99 by offered load](images/overload.svg)
 
-${row(['Offered, × sustainable', 'offered /s', 'goodput /s', 'of the peak', 'served of admitted', 'p50 ms', 'p99 ms', 'slowest ms', ...kinds.map((kind) => `${kind} /s`)])}
-${row(Array.from({ length: 8 + kinds.length }, () => '---:'))}
+${row(['Offered, × sustainable', 'offered /s', 'goodput /s', 'from – to', 'of the peak', 'served of admitted', 'p50 ms', 'p99 ms', 'slowest ms', ...kinds.map((kind) => `${kind} /s`)])}
+${row(Array.from({ length: 9 + kinds.length }, () => '---:'))}
 ${points
-  .map(({ factor, offered, goodput, admitted, served, p50, p99, slowest, byKind }) =>
+  .map(({ factor, offered, goodput, least, most, admitted, served, p50, p99, slowest, byKind }) =>
     row([
       factor,
       Math.round(offered),
       Math.round(goodput),
+      `${Math.round(least)} – ${Math.round(most)}`,
       `${Math.round((goodput / peak) * 100)} %`,
       `${served} of ${admitted}`,
       p50.toFixed(1),
@@ -38,7 +40,7 @@ and refusing a request takes a part of the time that answering it would.
 
 ${verdicts.map(({ name, value, passes }) => `- ${name}: ${value}${passes ? '' : ' (missed)'}`).join('\n')}
 
-Measured by \`npm run bench:overload\`, ${seconds} s a row, on ${cores} cores (${cpu}, ${platform}), ${placed(machine)}; Node ${node}, commit ${commit}, load average before ${loadAverage.toFixed(1)}. The command writes this page.
+Measured by \`npm run bench:overload\`, ${rounds} × ${seconds} s a load, on ${cores} cores (${cpu}, ${platform}), ${placed(machine)}; Node ${node}, commit ${commit}, load average before ${loadAverage.toFixed(1)}. The command writes this page.
 `;
 }
 

@@ -21,8 +21,8 @@ import { defaultOf, quick } from './settings.mjs';
 const shares = { me: 0.85, refresh: 0.149, login: 0.001 };
 const factors = [0.5, 1, 1.5, 2, 3];
 const plan = quick
-  ? { rampFrom: 100, rampTo: 200, rampSeconds: 1, seconds: 2 }
-  : { rampFrom: 300, rampTo: 50_000, rampSeconds: 2, seconds: 6 };
+  ? { rampFrom: 100, rampTo: 200, rampSeconds: 1, rounds: 1, seconds: 2 }
+  : { rampFrom: 300, rampTo: 50_000, rampSeconds: 2, rounds: 7, seconds: 3 };
 const growth = 1.3;
 // Of a load that is sustained: nearly all is answered, and soon
 const sustained = { share: 0.99, p99Ms: 250 };
@@ -32,7 +32,7 @@ const onItsWayMs = 250;
 const bars = { goodputShare: 0.9, servedShare: 0.99, slowestMs: deadlineMs + onItsWayMs };
 // Milliseconds by which 99 % of requests may be sent late: beyond that, it is the client that cannot carry the load
 const clientLateMs = 100;
-const boundMs = 120_000;
+const boundMs = 240_000;
 
 const opened = [];
 const progress = (message) => console.error(`bench: ${message}`);
@@ -77,12 +77,29 @@ async function measure() {
     return result;
   };
   const sustainable = await ramp(offer);
-  const points = [];
-  for (const factor of factors) {
-    progress(`${factor} × ${Math.round(sustainable)} requests a second`);
-    points.push({ factor, ...(await offer(sustainable * factor, plan.seconds)) });
-  }
-  return { machine, shares, sustainable, deadlineMs, seconds: plan.seconds, points };
+  const all = [];
+  for (let round = 1; round <= plan.rounds; round++)
+    for (const factor of factors) {
+      progress(`round ${round} of ${plan.rounds}: ${factor} × ${Math.round(sustainable)} requests a second`);
+      all.push({ factor, ...(await offer(sustainable * factor, plan.seconds)) });
+    }
+  const { rounds, seconds } = plan;
+  return {
+    machine,
+    shares,
+    sustainable,
+    deadlineMs,
+    rounds,
+    seconds,
+    points: factors.map((factor) => middle(all, factor)),
+  };
+}
+
+/** Of the rounds at this load, the one with the middle goodput: the machine is not equally fast all the time. */
+function middle(all, factor) {
+  const rounds = all.filter((each) => each.factor === factor).sort((a, b) => a.goodput - b.goodput);
+  const goodputs = rounds.map(({ goodput }) => goodput);
+  return { ...rounds[Math.floor(rounds.length / 2)], least: goodputs[0], most: goodputs.at(-1) };
 }
 
 /** The highest rate of a rising row that is sustained; requests per second. */
@@ -187,10 +204,11 @@ try {
   const text = page(result);
   console.log(text);
   if (quick) progress('every part works; a quick run holds nothing to the bars, as its figures mean nothing');
-  else if (result.verdicts.every(({ passes }) => passes)) {
+  else {
     writeFileSync(path.join(root, 'docs', 'overload.md'), text);
     writeFileSync(path.join(root, 'docs', 'images', 'overload.svg'), chart(result));
-  } else process.exitCode = 1;
+    if (!result.verdicts.every(({ passes }) => passes)) process.exitCode = 1;
+  }
 } catch (error) {
   progress(error.message);
   process.exitCode = 1;

@@ -35,8 +35,9 @@ export interface OverloadOptions extends Pick<Config, 'EVENT_LOOP_DELAY_MAX_MS' 
 const sampleMs = 100;
 // Seconds; those who were refused together must not come back together
 const retryAfter = { least: 1, most: 3 };
-// Milliseconds; who waits for a second gets no connection any more
-const databaseWait = { least: 100, most: 600 };
+// Milliseconds; who waits for a second gets no connection any more. Some hundred clients that ask again as soon as they are
+// answered wait for less than the least
+const databaseWait = { least: 100, most: 400 };
 // Some are served all the same, so that what is refused and what is late follow each other closely
 const mostShare = 0.95;
 // So many at once, or between two looks, are no overload, however late the event loop is: a machine that gives the process too
