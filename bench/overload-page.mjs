@@ -3,28 +3,28 @@ export function page({ machine, shares, sustainable, deadlineMs, rounds, seconds
   const { cores, cpu, platform, node, commit, loadAverage } = machine;
   const share = (part) => `${Number((part * 100).toFixed(1))} %`;
   const kinds = Object.keys(shares);
-  const peak = Math.max(...points.map(({ goodput }) => goodput));
   const row = (cells) => `| ${cells.join(' | ')} |`;
   return `# More load than can be carried
 
 Requests that come whether or not earlier ones have been answered: ${kinds.map((kind) => `${share(shares[kind])} ${kind}`).join(', ')}. *Goodput* is what is answered
 200 within the deadline of ${deadlineMs / 1000} s; *p50* and *p99* are of these answers, from when the request was due; *slowest* is of all that was not refused. What is refused gets 503, \`OVERLOADED\` or
 \`PASSWORD_HASHING_BUSY\`, at once and with \`Retry-After\`. The sustainable load is the highest of a rising row at which 99 % are answered, 99 % of
-them within 250 ms. Here it was ${Math.round(sustainable)} requests a second. Each load was offered ${rounds} times, in turn with the others; a line is
-the round with the middle goodput, and *from – to* are the least and the most.
+them within 250 ms. Here it was ${Math.round(sustainable)} requests a second. Each load was offered ${rounds} times, in turn with the others, after
+some seconds of warming up. *Of the peak* compares with the greatest goodput of the same round, as the machine is not equally fast all the time; a
+line is the round in the middle, and *from – to* are the least and the most.
 
 ![Goodput and p99 by offered load](images/overload.svg)
 
-${row(['Offered, × sustainable', 'offered /s', 'goodput /s', 'from – to', 'of the peak', 'served of admitted', 'p50 ms', 'p99 ms', 'slowest ms', ...kinds.map((kind) => `${kind} /s`)])}
+${row(['Offered, × sustainable', 'offered /s', 'goodput /s', 'of the peak', 'from – to', 'served of admitted', 'p50 ms', 'p99 ms', 'slowest ms', ...kinds.map((kind) => `${kind} /s`)])}
 ${row(Array.from({ length: 9 + kinds.length }, () => '---:'))}
 ${points
-  .map(({ factor, offered, goodput, least, most, admitted, served, p50, p99, slowest, byKind }) =>
+  .map(({ factor, offered, goodput, ofPeak, least, most, admitted, served, p50, p99, slowest, byKind }) =>
     row([
       factor,
       Math.round(offered),
       Math.round(goodput),
-      `${Math.round(least)} – ${Math.round(most)}`,
-      `${Math.round((goodput / peak) * 100)} %`,
+      `${Math.round(ofPeak * 100)} %`,
+      `${Math.round(least * 100)} – ${Math.round(most * 100)} %`,
       `${served} of ${admitted}`,
       p50.toFixed(1),
       p99.toFixed(1),

@@ -21,8 +21,16 @@ import { defaultOf, quick } from './settings.mjs';
 const shares = { me: 0.85, refresh: 0.149, login: 0.001 };
 const factors = [0.5, 1, 1.5, 2, 3];
 const plan = quick
-  ? { rampFrom: 100, rampTo: 200, rampSeconds: 1, rounds: 1, seconds: 2 }
-  : { rampFrom: 300, rampTo: 50_000, rampSeconds: 2, rounds: 7, seconds: 3 };
+  ? { rampFrom: 100, rampTo: 200, rampSeconds: 1, warmUpRate: 500, warmUpSeconds: 1, rounds: 1, seconds: 2 }
+  : {
+      rampFrom: 300,
+      rampTo: 50_000,
+      rampSeconds: 2,
+      warmUpRate: 4000,
+      warmUpSeconds: 10,
+      rounds: 7,
+      seconds: 3,
+    };
 const growth = 1.3;
 // Of a load that is sustained: nearly all is answered, and soon
 const sustained = { share: 0.99, p99Ms: 250 };
@@ -69,20 +77,27 @@ async function measure() {
   const sessions = await openSessions(service.url, users.slice(0, 6), 60);
   const port = Number(new URL(service.url).port);
   // Not the users of the sessions: each login may end the oldest
-  await ask({ port, sessions, credentials: users.slice(6), rate: 200, seconds: 3, shares });
+  await ask({ port, sessions, credentials: users.slice(6), rate: 200, seconds: 1, shares });
 
   const offer = async (rate, seconds) => {
     const result = summed(seconds, await ask({ rate, seconds, shares }));
     await sleep(500);
     return result;
   };
+  progress('warming up: answers and refusals');
+  await offer(plan.warmUpRate, plan.warmUpSeconds);
   const sustainable = await ramp(offer);
   const all = [];
-  for (let round = 1; round <= plan.rounds; round++)
-    for (const factor of factors) {
-      progress(`round ${round} of ${plan.rounds}: ${factor} × ${Math.round(sustainable)} requests a second`);
-      all.push({ factor, ...(await offer(sustainable * factor, plan.seconds)) });
-    }
+  for (let round = 1; round <= plan.rounds; round++) {
+    progress(
+      `round ${round} of ${plan.rounds}, to ${Math.round(sustainable * Math.max(...factors))} requests a second`,
+    );
+    const points = [];
+    for (const factor of factors)
+      points.push({ factor, ...(await offer(sustainable * factor, plan.seconds)) });
+    const peak = Math.max(...points.map(({ goodput }) => goodput));
+    all.push(...points.map((point) => ({ ...point, ofPeak: point.goodput / peak })));
+  }
   const { rounds, seconds } = plan;
   return {
     machine,
@@ -95,11 +110,10 @@ async function measure() {
   };
 }
 
-/** Of the rounds at this load, the one with the middle goodput: the machine is not equally fast all the time. */
+/** Of the rounds at this load, the one that is in the middle by its part of the peak: the machine is not equally fast all the time. */
 function middle(all, factor) {
-  const rounds = all.filter((each) => each.factor === factor).sort((a, b) => a.goodput - b.goodput);
-  const goodputs = rounds.map(({ goodput }) => goodput);
-  return { ...rounds[Math.floor(rounds.length / 2)], least: goodputs[0], most: goodputs.at(-1) };
+  const rounds = all.filter((each) => each.factor === factor).sort((a, b) => a.ofPeak - b.ofPeak);
+  return { ...rounds[Math.floor(rounds.length / 2)], least: rounds[0].ofPeak, most: rounds.at(-1).ofPeak };
 }
 
 /** The highest rate of a rising row that is sustained; requests per second. */
@@ -161,14 +175,13 @@ function countBy(all, nameOfEach) {
 }
 
 function judge({ points }) {
-  const peak = Math.max(...points.map(({ goodput }) => goodput));
   const twice = points.find(({ factor }) => factor === 2);
   const late = Math.max(...points.map((each) => each.late));
   return [
     {
       name: 'goodput at 2 × the sustainable load',
-      value: `${Math.round((twice.goodput / peak) * 100)} % of the peak`,
-      passes: twice.goodput >= peak * bars.goodputShare,
+      value: `${Math.round(twice.ofPeak * 100)} % of the peak`,
+      passes: twice.ofPeak >= bars.goodputShare,
     },
     {
       name: 'of what was admitted then, answered 200 within the deadline',
