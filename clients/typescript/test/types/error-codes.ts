@@ -6,6 +6,8 @@ export function isTransient(error: GatehouseError): boolean {
     case 'PASSWORD_HASHING_BUSY':
     case 'DATABASE_UNAVAILABLE':
     case 'NOT_READY':
+    case 'OVERLOADED':
+    case 'RATE_LIMITED':
     case 'SHUTTING_DOWN':
     case 'REQUEST_TIMEOUT':
       return true;
