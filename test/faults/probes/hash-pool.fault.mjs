@@ -10,7 +10,7 @@ const clients = 100;
 export default {
   name: 'probes/hash-pool',
   promise: 'The hash pool is saturated: 100 clients that log in without a pause',
-  // Its few seconds have too few probes for a p99: it would be the one that met 100 connections at once
+  // Its few seconds have too few probes for a p99: it would be the slowest of them
   inShort: false,
   needs: ['proc'],
   run: (context) => probeFault({ ...context, inject }),
