@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { settingsSchema } from '../../src/config/schema.ts';
 import { type Answer, startApp, type TestApp } from '../support/app.ts';
+import { createDatabase } from '../support/database.ts';
+import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
 import { listen } from '../support/raw-client.ts';
 import { refused } from '../support/refused.ts';
@@ -200,3 +202,27 @@ for (const { size, milliseconds, everyMs } of [
       t.equal(app.overload.share, 0);
     },
   );
+
+t.test('a pool whose connections take long to open is no overload', async (t) => {
+  const database = await createDatabase(t);
+  const proxy = await startDatabaseProxy(t, database.url);
+  const gatehouse = await startApp(t, {
+    database: { ...database, url: proxy.url },
+    env: { EVENT_LOOP_DELAY_MAX_MS: '10000' },
+  });
+  const { accessToken } = await registerAndLogIn(gatehouse);
+  const send = await overSockets(gatehouse);
+  const me = () => send('/api/v1/me', { headers: bearer(accessToken) });
+  for (const milliseconds of [250, 280, 310, 340, 370, 400]) {
+    proxy.openAfter(milliseconds);
+    proxy.dropConnections();
+    await sleep(50);
+    const end = Date.now() + 1000;
+    const answers = await times(25, async () => {
+      let last = await me();
+      while (Date.now() < end && last.status === 200) last = await me();
+      return last;
+    });
+    t.strictSame([...new Set(answers.map(({ status }) => status))], [200], `${milliseconds} ms`);
+  }
+});

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, Socket } from 'node:net';
 import type { Test } from 'tap';
 import { serviceUrl } from './pooler.ts';
 
@@ -25,6 +25,9 @@ export interface DatabaseProxy {
   hang(): void;
   /** Ends a hang; connections that lost bytes are dropped. */
   resume(): void;
+  /** From now on a connection takes so many milliseconds to open. */
+  openAfter(milliseconds: number): void;
+  dropConnections(): void;
   /** Drops all connections and refuses new ones. */
   refuse(): Promise<void>;
   /** Ends a refusal. */
@@ -37,9 +40,15 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
   const messages: Message[] = [];
   const sockets = new Set<Socket>();
   let hung = false;
+  let openingMs = 0;
   // Half open, so that a client that ends its side is not answered while the line hangs
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const database = connect(Number(target.port || 5432), target.hostname);
+    const database = new Socket();
+    client.pause();
+    setTimeout(() => {
+      database.connect(Number(target.port || 5432), target.hostname);
+      client.resume();
+    }, openingMs);
     const record = messageRecorder(messages);
     client.on('data', (bytes) => {
       if (hung) return;
@@ -84,6 +93,10 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
     hang: () => {
       hung = true;
     },
+    openAfter: (milliseconds) => {
+      openingMs = milliseconds;
+    },
+    dropConnections,
     resume: () => {
       hung = false;
       dropConnections();
