@@ -8,7 +8,7 @@ export type Meanings = { readonly [Code in ErrorCode]?: string };
 
 const again = 'try again after `retry-after` seconds';
 
-/** Of what is refused while the event loop is slow: any operation but the probes. */
+/** Of what is refused while there is too much to do, which may be each operation but the probes. */
 export const fromOverload: Meanings = {
   OVERLOADED: `Too much is being asked of this instance right now, and the request was not carried out; ${again}`,
 };
