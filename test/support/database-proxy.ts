@@ -46,6 +46,7 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
     const database = new Socket();
     client.pause();
     setTimeout(() => {
+      if (client.destroyed) return;
       database.connect(Number(target.port || 5432), target.hostname);
       client.resume();
     }, openingMs);
