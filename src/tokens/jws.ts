@@ -109,6 +109,7 @@ function isSignedBy({ key, algorithm }: VerificationKey, input: string, signatur
   }
 }
 
-const hashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const satisfies Partial<
+/** RFC 7518 §3.2. */
+export const hashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const satisfies Partial<
   Record<Algorithm, string>
 >;
