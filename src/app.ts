@@ -151,13 +151,13 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
     await api.register(registerRoutes, domain);
     await api.register(loginRoutes, domain);
-    await api.register(refreshRoutes, domain);
+    await api.register(refreshRoutes, { ...domain, db: app.refreshes });
     await api.register(logoutRoutes, domain);
 
     await api.register(async (authenticated) => {
       authenticated.addHook('onRequest', requireAccessToken(domain.tokens.access));
-      await authenticated.register(meRoutes, domain);
-      await authenticated.register(userRoutes, domain);
+      await authenticated.register(meRoutes, { db: app.reads });
+      await authenticated.register(userRoutes, { db: app.reads });
       await authenticated.register(sessionRoutes, domain);
       await authenticated.register(logoutAllRoutes, domain);
     });
