@@ -123,6 +123,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     connections: app.connections,
     pool: app.pg.pool,
     poolWait: app.poolWait,
+    sharedConnections: app.sharedConnections,
     overload: app.overload,
     rateLimits: app.rateLimits,
     proxyWatch: app.proxyWatch,

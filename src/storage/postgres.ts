@@ -1,6 +1,6 @@
 import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
-import { type PoolSettings, poolOptions, sharedOptions } from './connection.ts';
+import { lifetimeSeconds, type PoolSettings, poolOptions, sharedOptions } from './connection.ts';
 import { PoolWait } from './pool-wait.ts';
 import { type Database, type StatementTrace, traced, unprepared } from './query.ts';
 import { SharedConnections, type SharedConnectionsOptions } from './shared-connections.ts';
@@ -13,7 +13,8 @@ declare module 'fastify' {
     reads: Database;
     /** For refreshes, which wait for whoever has locked their session. */
     refreshes: Database;
-    sharedConnections: Readonly<Record<SharedUse, SharedConnections>> | undefined;
+    /** Empty behind a pooler. */
+    sharedConnections: Readonly<Partial<Record<SharedUse, SharedConnections>>>;
     poolWait: PoolWait;
   }
 }
@@ -24,7 +25,7 @@ export interface PostgresSettings extends PoolSettings {
 
 type SharedUse = 'reads' | 'refreshes';
 
-/** A refresh is not answered before it is written to disk, and what is behind it in the same connection waits for that too. */
+// A refresh is not answered before it is on disk, and what is behind it on its connection waits for that too
 const shares = {
   reads: { size: 1, patienceMs: 20 },
   refreshes: { size: 2, patienceMs: 5 },
@@ -49,15 +50,15 @@ export default fp<PostgresSettings>(
 
     const { trace, DATABASE_PREPARED_STATEMENTS: isPrepared } = settings;
     const told = (database: Database) => (trace ? traced(database, trace) : database);
-    // What is shared are the connections to Postgres itself, or a pooler that knows prepared statements
-    const shared = isPrepared ? sharedBy(settings, { pool, log: app.log }) : undefined;
     const database = told(isPrepared ? pool : unprepared(pool));
-    app.decorate('database', database);
+    // A pooler lends its connections for one transaction at a time, and cannot tell where one of those sent at once begins
+    const shared = isPrepared ? sharedBy(settings, { pool, log: app.log }) : {};
     app.decorate('sharedConnections', shared);
-    app.decorate('reads', shared ? told(shared.reads) : database);
-    app.decorate('refreshes', shared ? told(shared.refreshes) : database);
+    app.decorate('database', database);
+    app.decorate('reads', shared.reads ? told(shared.reads) : database);
+    app.decorate('refreshes', shared.refreshes ? told(shared.refreshes) : database);
     app.addHook('onClose', async () => {
-      await Promise.all(Object.values(shared ?? {}).map((connections) => connections.close()));
+      await Promise.all(Object.values(shared).map((connections) => connections.close()));
     });
   },
   { name: 'gatehouse-postgres' },
@@ -66,10 +67,10 @@ export default fp<PostgresSettings>(
 function sharedBy(
   settings: PoolSettings,
   deps: Pick<SharedConnectionsOptions, 'pool' | 'log'>,
-): Record<SharedUse, SharedConnections> {
-  const client = sharedOptions(settings);
+): Partial<Record<SharedUse, SharedConnections>> {
+  const common = { ...deps, client: sharedOptions(settings), lifetimeMs: lifetimeSeconds * 1000 };
   return {
-    reads: new SharedConnections({ ...deps, client, ...shares.reads }),
-    refreshes: new SharedConnections({ ...deps, client, ...shares.refreshes }),
+    reads: new SharedConnections({ ...common, ...shares.reads }),
+    refreshes: new SharedConnections({ ...common, ...shares.refreshes }),
   };
 }

@@ -17,7 +17,7 @@ export type Answered<Row> = (error: Error | undefined, rows: Row[]) => void;
 interface Connection {
   readonly parsedStatements: Readonly<Record<string, string>>;
   parse(message: { name: string; text: string; types: undefined }): void;
-  bind(message: { statement: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void;
+  bind(message: { statement: string; values: (string | Buffer | null)[] }): void;
   describe(message: { type: 'P'; name: '' }): void;
   execute(message: { portal: ''; rows: 0 }): void;
   sync(): void;
@@ -41,6 +41,7 @@ const Query = pg.Query as unknown as new (config: { name: string; text: string }
  */
 export class PreparedQuery<Row> extends Query {
   readonly #statement: Statement;
+  readonly #values: (string | Buffer | null)[];
   readonly #described: Described;
   readonly #answered: Answered<Row>;
   readonly #rows: Row[] = [];
@@ -51,15 +52,17 @@ export class PreparedQuery<Row> extends Query {
   constructor(statement: Statement, described: Described, answered: Answered<Row>) {
     super(statement);
     this.#statement = statement;
+    // Here, as whatever throws between two messages would leave the connection with half a statement
+    this.#values = statement.values.map(asText);
     this.#described = described;
     this.#answered = answered;
   }
 
   override submit(connection: Connection): null {
-    const { name, text, values } = this.#statement;
+    const { name, text } = this.#statement;
     this.#columns = this.#described.get(name);
     if (connection.parsedStatements[name] === undefined) connection.parse({ name, text, types: undefined });
-    connection.bind({ statement: name, values, valueMapper: asText });
+    connection.bind({ statement: name, values: this.#values });
     if (this.#columns === undefined) {
       this.#described.set(name, undefined);
       connection.describe({ type: 'P', name: '' });

@@ -1,6 +1,5 @@
-import type { FastifyBaseLogger } from 'fastify';
 import pg from 'pg';
-import { hangUp, lifetimeSeconds, timeouts } from './connection.ts';
+import { hangUp, timeouts } from './connection.ts';
 import { type Described, PreparedQuery } from './prepared-query.ts';
 import type { Rows, Statement } from './query.ts';
 
@@ -13,7 +12,9 @@ const mostInFlight = 128;
 
 export interface SharedConnectionOptions {
   client: pg.ClientConfig;
-  log: Pick<FastifyBaseLogger, 'warn'>;
+  /** Milliseconds after which it is opened anew. */
+  lifetimeMs: number;
+  log: { warn(facts: object, message: string): void };
 }
 
 /**
@@ -67,10 +68,6 @@ export class SharedConnection {
   query<Row>(statement: Statement, now: number): Promise<Rows<Row>> {
     const client = this.#client;
     if (client === undefined) throw new Error('a statement was given to a connection that is not open');
-    if (this.#inFlight === 0) this.#progressAt = now;
-    this.#inFlight += 1;
-    this.#watch ??= this.#watchFrom(client);
-    this.#cork(client);
     return new Promise((resolve, reject) => {
       const query = new PreparedQuery<Row>(statement, this.#described, (error, rows) => {
         // One that was lost with its connection is no longer counted
@@ -78,6 +75,10 @@ export class SharedConnection {
         if (error) reject(error);
         else resolve({ rows });
       });
+      if (this.#inFlight === 0) this.#progressAt = now;
+      this.#inFlight += 1;
+      this.#watch ??= this.#watchFrom(client);
+      this.#cork(client);
       client.query(query as unknown as pg.Submittable);
     });
   }
@@ -128,7 +129,7 @@ export class SharedConnection {
   }
 
   async #open(): Promise<void> {
-    const { log, client: config } = this.#options;
+    const { log, client: config, lifetimeMs } = this.#options;
     const client = new pg.Client(config);
     const lost = (error?: Error) => {
       if (client !== this.#client) return;
@@ -148,7 +149,7 @@ export class SharedConnection {
     this.#described.clear();
     this.#inFlight = 0;
     this.#answerMs = 0;
-    this.#endsAt = performance.now() + lifetimeSeconds * 1000;
+    this.#endsAt = performance.now() + lifetimeMs;
     this.#client = client;
     if (this.#isClosed) await this.#retire(client);
   }
