@@ -26,7 +26,7 @@ const full = {
   warmUp: 200,
   /** In each round and in each database, by the kind of statement. */
   calls: { read: 1000, write: 500, batch: 100 },
-  walSample: 20_000,
+  walSample: 5_000,
   // Of all sessions, those whose clients are at work
   activeShare: 0.01,
   refreshConnections: 8,
