@@ -123,6 +123,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     connections: app.connections,
     pool: app.pg.pool,
     poolWait: app.poolWait,
+    sharedConnections: app.sharedConnections,
     overload: app.overload,
     rateLimits: app.rateLimits,
     proxyWatch: app.proxyWatch,
@@ -151,13 +152,13 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
     await api.register(registerRoutes, domain);
     await api.register(loginRoutes, domain);
-    await api.register(refreshRoutes, domain);
+    await api.register(refreshRoutes, { ...domain, db: app.refreshes });
     await api.register(logoutRoutes, domain);
 
     await api.register(async (authenticated) => {
       authenticated.addHook('onRequest', requireAccessToken(domain.tokens.access));
-      await authenticated.register(meRoutes, domain);
-      await authenticated.register(userRoutes, domain);
+      await authenticated.register(meRoutes, { db: app.reads });
+      await authenticated.register(userRoutes, { db: app.reads });
       await authenticated.register(sessionRoutes, domain);
       await authenticated.register(logoutAllRoutes, domain);
     });
