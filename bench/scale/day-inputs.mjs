@@ -19,7 +19,7 @@ export const people = {
   activeShare: 0.25,
   visitsPerDay: 6,
   visitMinutes: 20,
-  meSecondsApart: 51,
+  meSecondsApart: 74,
   /** Of those who come, those whose session has ended: once in ten days. */
   loginShare: 0.1,
   /** How much of a day's visits begin in each hour, from midnight on, in any unit. */
@@ -27,10 +27,13 @@ export const people = {
   accessTokenSeconds,
 };
 
-/** What there is to carry it, and how much of that is meant to be used. */
+/**
+ * What there is to carry it, and how much of that is meant to be used: sixteen replicas of two hash threads each, and one
+ * Postgres.
+ */
 export const capacity = {
   eventLoops: { has: 16, planned: 0.5, of: 'cores' },
-  hashThreads: { has: 40, planned: 1, of: 'cores' },
+  hashThreads: { has: 32, planned: 1, of: 'cores' },
   postgres: { has: 16, planned: 0.6, of: 'cores' },
   wal: { has: 200, planned: 0.5, of: 'MB/s' },
   checkpointSeconds: 900,

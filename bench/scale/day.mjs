@@ -131,5 +131,6 @@ export function printDay() {
       `${(share * 100).toFixed(0)} %`,
     ]);
   }
-  console.log(`\nThe first limit is ${limits[0].name}.\n`);
+  const [{ name, share }] = limits;
+  console.log(`\nThe first limit is ${name}, reached at ${whole(100 / share)} % of this load.\n`);
 }

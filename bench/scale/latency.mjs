@@ -12,10 +12,10 @@ import { backendClock } from './backend.mjs';
 import { emailOf, handleHashOf, passwordOf } from './population.mjs';
 import {
   bar,
+  batchRows,
   idleDays,
   lifetimeDays,
   plan,
-  pruning,
   refreshGraceSeconds,
   sessionsPerUserMax,
 } from './settings.mjs';
@@ -107,21 +107,24 @@ function check(holds, name) {
 }
 
 function drawExpired({ client, population }) {
-  const batch = { from: population.randomEnd(), maxRows: pruning.batchRows };
+  const batch = { from: population.randomEnd(), maxRows: batchRows };
   return async () =>
     check((await deleteExpiredSessions(client, batch)).deleted > 0, 'delete_expired_sessions');
 }
 
-function drawIdle({ client }) {
+/** As the pruner does: from a random place on, each call goes on where the one before it ended. */
+function drawIdle(side) {
+  const window = { after: side.idleAfter ?? null, maxRows: batchRows };
   return async () => {
-    const { held } = await deleteIdleSessions(client, { after: null, maxRows: pruning.batchRows });
+    const { held, reached } = await deleteIdleSessions(side.client, window);
     check(held, 'delete_idle_sessions');
+    side.idleAfter = reached ?? 0;
   };
 }
 
-function drawCount({ client, population }) {
-  // As many to count in both: a backlog of the same length
-  const batch = { from: population.randomEnd(), maxRows: pruning.batchRows };
+/** As the pruner does: what it has just pruned from. No more than there are in both, so that both count as many. */
+function drawCount({ client }) {
+  const batch = { from: '-infinity', maxRows: batchRows };
   return async () => check((await countExpiredSessions(client, batch)).rows > 0, 'count_expired_sessions');
 }
 

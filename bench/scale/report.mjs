@@ -17,17 +17,19 @@ export function render(result) {
 /** Keeps everything that was measured; git ignores the folder. */
 export function save(result) {
   mkdirSync(results, { recursive: true });
-  const file = fileURLToPath(new URL(`scale-${result.machine.date.replaceAll(':', '-')}.json`, results));
+  const file = fileURLToPath(new URL(`scale-${result.date.replaceAll(':', '-')}.json`, results));
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   return file;
 }
 
-function head({ machine, size, sizes, loadSeconds, seconds }) {
+function head({ machine, size, sizes, warmed, loadSeconds, seconds }) {
   const { cores, cpu, node, postgres, durability, commit, buffers, memoryBytes } = machine;
+  const data = sizes.users + sizes.sessions;
+  const inMemory = warmed === undefined ? 'what it happened to read' : `${gigabytes(warmed)} of them`;
   return `${count(size.big.users)} users with ${count(size.big.sessions)} sessions, against ${count(size.small.users)} with ${count(size.small.sessions)}.
 ${cores} cores, ${cpu}, ${gigabytes(memoryBytes)} of memory · Node ${node} · Postgres ${postgres} (${durability}, shared_buffers ${buffers}) ·
-commit ${commit} · loaded in ${count(loadSeconds)} s, ${count(seconds)} s in all. The data take ${gigabytes(sizes.users + sizes.sessions)}: of the large database, what
-does not fit into shared_buffers is ${memoryBytes > 1.5 * (sizes.users + sizes.sessions) ? 'in the page cache of the system' : 'partly on disk'}.`;
+commit ${commit} · loaded in ${count(loadSeconds)} s, ${count(seconds)} s in all. The data of the many take ${gigabytes(data)}: Postgres had ${inMemory} in
+its own memory, and the rest was ${memoryBytes > 1.5 * data ? "in the system's page cache" : 'partly on disk'}.`;
 }
 
 function latencies({ latencies: measured, size }) {

@@ -4,7 +4,7 @@
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import { openDatabase } from '../../scripts/database.mjs';
-import { describeMachine } from '../report.mjs';
+import { describeCode, describeMachine, nameCode } from '../machine.mjs';
 import { printDay } from './day.mjs';
 import { checkDisk } from './disk.mjs';
 import { measureLatencies } from './latency.mjs';
@@ -14,6 +14,7 @@ import { populationOf } from './population.mjs';
 import { render, save } from './report.mjs';
 import { dayOnly, keep, plan, quick } from './settings.mjs';
 import { measureHour, measureWal, sizesOf } from './storage.mjs';
+import { warm } from './warm.mjs';
 
 const began = performance.now();
 const progress = (message) => console.error(`bench:scale: ${message}`);
@@ -24,8 +25,8 @@ const opened = [];
 function serverSettings() {
   const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)}MB`;
   return {
-    shared_buffers: megabytes(Math.min(totalmem() / 4, 8 * 2 ** 30)),
-    effective_cache_size: megabytes(totalmem() / 2),
+    shared_buffers: megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
+    effective_cache_size: megabytes(totalmem() * 0.7),
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
   };
@@ -40,7 +41,12 @@ async function measure() {
   });
   opened.push(() => database.close({ keep }));
   await checkDisk({ database, sizes: [plan.big, plan.small], quick, progress });
-  const machine = { ...(await describeMachine(database)), ...(await memory(database)) };
+  const date = new Date().toISOString();
+  const machine = {
+    ...(await describeMachine(database)),
+    ...(await memory(database)),
+    commit: nameCode(describeCode()),
+  };
 
   const loadedAt = Date.now();
   const sideOf = (url, size) => ({ url, population: populationOf({ ...size, loadedAt }) });
@@ -56,11 +62,12 @@ async function measure() {
   opened.push(() => client.end());
   const sizes = await sizesOf(client);
   const plans = await checkPlans(client, big.population);
+  const warmed = await warm(client);
   await client.query('CHECKPOINT');
   const latencies = await measureLatencies({ small, big, progress });
   const wal = await measureWal({ ...big, progress });
   const hour = await measureHour({ ...big, progress });
-  return { machine, size: plan, loadSeconds, sizes, plans, latencies, wal, hour };
+  return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, wal, hour };
 }
 
 async function memory(database) {

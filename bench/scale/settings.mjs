@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { defaultOf } from '../settings.mjs';
+import { settingsSchema } from '../../dist/config/schema.js';
 
 const { values } = parseArgs({
   options: {
@@ -45,14 +45,16 @@ export const plan = quick
     }
   : full;
 
+const defaultOf = (setting) => settingsSchema.properties[setting].default;
+
 export const accessTokenSeconds = defaultOf('ACCESS_TOKEN_TTL_SECONDS');
 export const refreshGraceSeconds = defaultOf('REFRESH_GRACE_SECONDS');
 export const sessionsPerUserMax = defaultOf('SESSIONS_PER_USER_MAX');
 export const lifetimeDays = defaultOf('TOKEN_EXPIRY_LIMIT');
 export const idleDays = defaultOf('SESSION_IDLE_DAYS');
 
-/** As the pruner has them (src/sessions/prune.ts). */
-export const pruning = { batchRows: 1000, maxBacklog: 100_000 };
+/** As many as the pruner takes at once (src/sessions/prune.ts). */
+export const batchRows = 1000;
 
 /** p99 with many users, in multiples of p99 with few. */
 export const bar = 1.3;
