@@ -3,11 +3,11 @@ import { accessTokenSeconds } from './settings.mjs';
 /** What was measured (npm run bench, npm run bench:scale): microseconds of CPU, milliseconds, bytes. */
 export const measured = {
   service: { me: 90, refresh: 150, login: 400 },
-  server: { me: 40, refresh: 60, login: 150 },
+  server: { me: 70, refresh: 200, login: 400 },
   hashMs: 201,
   /** Of the hash threads, what logins make of them. */
   hashShare: 0.97,
-  wal: { refresh: { withPages: 8500, withoutPages: 300 }, login: { withPages: 20_000, withoutPages: 900 } },
+  wal: { refresh: { withPages: 6500, withoutPages: 250 }, login: { withPages: 21_000, withoutPages: 3100 } },
   sessionsPerPage: 28,
 };
 

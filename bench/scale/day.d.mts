@@ -4,7 +4,7 @@ export interface Rates {
   login: number;
 }
 
-/** By the minute. */
+/** By the quarter of an hour. */
 export type Day = Record<keyof Rates, Float64Array>;
 
 export interface People {
@@ -50,4 +50,4 @@ export function demandOf(rates: Rates, inputs: Inputs): Record<Resource, number>
 export function limitsOf(
   day: Day,
   inputs: Inputs,
-): { name: Resource; of: string; peak: number; planned: number; share: number; minute: number }[];
+): { name: Resource; of: string; peak: number; planned: number; share: number; quarter: number }[];

@@ -1,26 +1,28 @@
 import { capacity, measured, people } from './day-inputs.mjs';
 import { seeded } from './random.mjs';
 
-const minutes = 24 * 60;
+// Quarters of an hour: in shorter times there are so few logins of the sample that chance makes the busiest
+const quarterSeconds = 900;
+const quarters = 86_400 / quarterSeconds;
 // Each stands for as many as there are users to one of them
-const sampled = 50_000;
+const sampled = 200_000;
 
 /**
- * A day of some users, minute by minute: each comes at some times of the day, stays for a while, asks for itself at a steady
+ * A day of some users, by quarters of an hour: each comes at some times of the day, stays for a while, asks for itself at a steady
  * pace, and refreshes when its access token is older than it may be. The first visit of some is a login.
  *
- * @returns {{ me: Float64Array, refresh: Float64Array, login: Float64Array }} a second, by the minute
+ * @returns {{ me: Float64Array, refresh: Float64Array, login: Float64Array }} a second, by the quarter
  */
 export function simulateDay({ people: crowd, seed = 1 }) {
   const random = seeded(seed);
   const scale = (crowd.users * crowd.activeShare) / sampled;
   const day = {
-    me: new Float64Array(minutes),
-    refresh: new Float64Array(minutes),
-    login: new Float64Array(minutes),
+    me: new Float64Array(quarters),
+    refresh: new Float64Array(quarters),
+    login: new Float64Array(quarters),
   };
   const note = (kind, second, times) => {
-    day[kind][Math.floor(second / 60) % minutes] += (times * scale) / 60;
+    day[kind][Math.floor(second / quarterSeconds) % quarters] += (times * scale) / quarterSeconds;
   };
   const startOf = starts(crowd.visits, random);
   for (let person = 0; person < sampled; person++) {
@@ -74,23 +76,27 @@ export function demandOf({ me, refresh, login }, { measured: cost, people: crowd
   }
 }
 
-/** Every resource with its busiest minute, the nearest to its limit first. */
+/** Every resource with its busiest quarter, the nearest to its limit first. */
 export function limitsOf(day, inputs) {
-  const demands = Array.from(day.me, (_, minute) => demandOf(at(day, minute), inputs));
+  const demands = Array.from(day.me, (_, quarter) => demandOf(at(day, quarter), inputs));
   return Object.keys(demands[0])
     .map((name) => {
       const { has, planned, of } = inputs.capacity[name];
       const busiest = demands.reduce(
-        (most, each, minute) => (each[name] > demands[most][name] ? minute : most),
+        (most, each, quarter) => (each[name] > demands[most][name] ? quarter : most),
         0,
       );
       const peak = demands[busiest][name];
-      return { name, of, peak, planned: has * planned, share: peak / (has * planned), minute: busiest };
+      return { name, of, peak, planned: has * planned, share: peak / (has * planned), quarter: busiest };
     })
     .sort((a, b) => b.share - a.share);
 }
 
-const at = (day, minute) => ({ me: day.me[minute], refresh: day.refresh[minute], login: day.login[minute] });
+const at = (day, quarter) => ({
+  me: day.me[quarter],
+  refresh: day.refresh[quarter],
+  login: day.login[quarter],
+});
 
 /** The hours of the day and the limits, as docs/scaling.md has them. */
 export function printDay() {
@@ -110,19 +116,18 @@ export function printDay() {
   ]);
   line(Array.from({ length: 8 }, () => '---'));
   for (let hour = 0; hour < 24; hour++) {
-    const mean = (values) =>
-      values.slice(hour * 60, hour * 60 + 60).reduce((sum, value) => sum + value, 0) / 60;
+    const mean = (values) => values.slice(hour * 4, hour * 4 + 4).reduce((sum, value) => sum + value, 0) / 4;
     const rates = { me: mean(day.me), refresh: mean(day.refresh), login: mean(day.login) };
     const { eventLoops, hashThreads, postgres, wal } = demandOf(rates, inputs);
     const uses = [eventLoops, hashThreads, postgres, wal].map((value) => value.toFixed(1));
     line([`${hour}:00`, whole(rates.me), whole(rates.refresh), whole(rates.login), ...uses]);
   }
   console.log('');
-  line(['limit', 'busiest minute', 'takes', 'planned for', 'used']);
+  line(['limit', 'busiest quarter', 'takes', 'planned for', 'used']);
   line(Array.from({ length: 5 }, () => '---'));
   const limits = limitsOf(day, inputs);
-  for (const { name, of, peak, planned, share, minute } of limits) {
-    const clock = `${Math.floor(minute / 60)}:${String(minute % 60).padStart(2, '0')}`;
+  for (const { name, of, peak, planned, share, quarter } of limits) {
+    const clock = `${Math.floor(quarter / 4)}:${String((quarter % 4) * 15).padStart(2, '0')}`;
     line([
       name,
       clock,

@@ -112,14 +112,10 @@ function drawExpired({ client, population }) {
     check((await deleteExpiredSessions(client, batch)).deleted > 0, 'delete_expired_sessions');
 }
 
-/** As the pruner does: from a random place on, each call goes on where the one before it ended. */
-function drawIdle(side) {
-  const window = { after: side.idleAfter ?? null, maxRows: batchRows };
-  return async () => {
-    const { held, reached } = await deleteIdleSessions(side.client, window);
-    check(held, 'delete_idle_sessions');
-    side.idleAfter = reached ?? 0;
-  };
+/** A window of the walk somewhere among sessions that are old enough: as many of them are idle in both databases. */
+function drawIdle({ client, population }) {
+  const window = { after: population.randomOldSession(), maxRows: batchRows };
+  return async () => check((await deleteIdleSessions(client, window)).deleted > 0, 'delete_idle_sessions');
 }
 
 /** As the pruner does: what it has just pruned from. No more than there are in both, so that both count as many. */

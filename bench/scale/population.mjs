@@ -122,6 +122,8 @@ export function populationOf({ users, sessions, loadedAt }) {
       }
     },
     isAlive,
+    /** Opened longer ago than a session may be idle. */
+    randomOldSession: () => randomId(sessions * (1 - (idleDays + 1) / oldestDays)),
     userOf: (sessionId) => 1 + below(sessionId, 12, users),
     generationOf,
     /** Notes that the session was refreshed. */

@@ -4,7 +4,7 @@ import { capacity, measured, people } from '../../bench/scale/day-inputs.mjs';
 
 const inputs = { measured, people, capacity };
 const day = simulateDay({ people });
-const sum = (values: Float64Array) => values.reduce((total, value) => total + value * 60, 0);
+const sum = (values: Float64Array) => values.reduce((total, value) => total + value * 900, 0);
 const visits = people.users * people.activeShare * people.visitsPerDay;
 
 t.test('the same seed gives the same day, another one nearly so', async (t) => {
