@@ -1,3 +1,4 @@
+import { bars } from './bars.mjs';
 import { nameCode } from './machine.mjs';
 
 const width = 760;
@@ -21,12 +22,12 @@ export function chart({ figures, machine, ...code }) {
     loginPanel('bcryptjs', of),
     panel('p99 of /api/v1/me, ms', [
       row('no logins', of('storm.native.calm'), 'other'),
-      row('logins at four times capacity', of('storm.native.me'), 'own'),
+      row('logins at four times capacity', of('storm.native.me'), 'own', allowed('storm.native.me')),
     ]),
-    panel('Cold start to ready, s', [row('with an external database', of('start'), 'own')]),
+    panel('Cold start to ready, s', [row('with an external database', of('start'), 'own', allowed('start'))]),
     panel('Resident memory, MB', [
-      row('idle', of('memory.idle'), 'own'),
-      row('after mixed load', of('memory.after'), 'own'),
+      row('idle', of('memory.idle'), 'own', allowed('memory.idle')),
+      row('after mixed load', of('memory.after'), 'own', allowed('memory.after')),
     ]),
   ].filter(({ rows }) => rows.length > 0);
 
@@ -58,18 +59,24 @@ const panel = (title, rows) => ({ title, rows: rows.filter((each) => each !== un
 
 const row = (label, figure, kind, remark = '') => figure && { label, figure, kind, remark };
 
+/** What the bar of a figure says. */
+function allowed(id) {
+  const { sign, limit } = bars.find(({ figure }) => figure === id);
+  return `${sign} ${limit}`;
+}
+
 function costPanel(title, name, of) {
   const ratio = of(`ratio.${name}.floor`);
   return panel(`${title}: CPU per request, µs`, [
     row('a bare Fastify route', of(`cost.${name}.bare`), 'other'),
-    row('Fastify, @fastify/jwt and pg, same SQL', of(`cost.${name}.floor`), 'other'),
+    row('Fastify, jwt and pg, same SQL', of(`cost.${name}.floor`), 'other'),
     row('Gatehouse', of(`cost.${name}.gatehouse`), 'own', ratio && `${ratio.median.toFixed(2)} ×`),
   ]);
 }
 
 function loginPanel(engine, of) {
   const share = of(`storm.${engine}.share`);
-  return panel(`Logins, per second, ${engine} bcrypt`, [
+  return panel(`Logins per second, ${engine} engine`, [
     row('a bare hash loop', of(`storm.${engine}.bare`), 'other'),
     row('Gatehouse', of(`storm.${engine}.logins`), 'own', share && `${share.median.toFixed(0)} %`),
   ]);
