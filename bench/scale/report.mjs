@@ -116,7 +116,7 @@ function plans({ plans: each }) {
     ['statement', 'reads', 'pages', ''],
     each.map(({ name, reads, pages, faults }) => [
       `\`${name}\``,
-      reads.map((read) => read.replace('refreshaccesstokens', '…')).join('; '),
+      reads.map((read) => read.replace('refreshaccesstokens', '…')).join('; ') || 'its function, or nothing',
       count(pages),
       faults.join('; ') || 'pass',
     ]),
