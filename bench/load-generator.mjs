@@ -63,11 +63,19 @@ const subjectOf = ({ access_token }) => JSON.parse(Buffer.from(access_token.spli
  */
 async function closedLoop({ url, kind, connections, amount }) {
   const latencies = [];
+  const codes = new Set();
   let index = 0;
   const setupClient = (client) => {
+    let lastBody;
     const mine = sessions.filter((_, session) => session % connections === index);
     client.setRequests(requestsOf[kind](mine, index++));
-    client.on('response', (_status, _bytes, ms) => latencies.push(ms));
+    client.on('body', (body) => {
+      lastBody = body;
+    });
+    client.on('response', (status, _bytes, ms) => {
+      latencies.push(ms);
+      if (status !== 200) codes.add(/"error_code":"(\w+)"/.exec(lastBody)?.[1]);
+    });
   };
   const began = performance.now();
   // autocannon checks this often (milliseconds) whether it is done; its default of 1 would load the measured machine
@@ -80,7 +88,8 @@ async function closedLoop({ url, kind, connections, amount }) {
   const refused = kind === 'login' ? (statusCodeStats['503']?.count ?? 0) : 0;
   if (ok + refused !== amount || ok === 0 || errors > 0) {
     const statuses = Object.entries(statusCodeStats).map(([status, { count }]) => `${count} × ${status}`);
-    throw new Error(`${kind}: of ${amount} requests, ${[...statuses, `${errors} × an error`].join(', ')}`);
+    const given = [...statuses, `${errors} × an error`, ...codes].join(', ');
+    throw new Error(`${kind}: of ${amount} requests, ${given}`);
   }
   return { perSecond: (ok * 1000) / (ended - began), refused, ...quantilesOf(latencies) };
 }

@@ -107,7 +107,7 @@ async function measureBeside({ common, prober, credentials, sessions, progress }
   await load.hold({ sessions: sessions.load, credentials });
   const tools = { common, load, prober, sessions, progress };
   return {
-    ...(await measureOneProcess(tools)),
+    ...(await measureServices(tools)),
     storms: await measureStorms(tools),
   };
 }
@@ -122,21 +122,45 @@ const scenariosOf = {
   churn: [32],
 };
 
-async function measureOneProcess({ common, load, prober, sessions, progress }) {
+async function measureServices(tools) {
+  const { common, load, prober, sessions, progress } = tools;
   const kinds = Object.keys(scenariosOf).filter((kind) => wanted.has(kind));
-  const needsWorkers = wanted.has('workers');
-  if (kinds.length === 0 && !needsWorkers) return { costs: [], statements: [], scenarios: [] };
+  if (kinds.length === 0 && !wanted.has('workers')) return { costs: [], statements: [], scenarios: [] };
   const gatehouse = await open(startGatehouse(common));
   await renew({ load, sessions, server: gatehouse });
-  const statements = await measureStatements({ common, kinds, sessions, progress });
+  const statements = await measureStatements({ ...tools, kinds });
+  const costs = await measureAgainstFloors({ ...tools, kinds, gatehouse });
+  const list = kinds.flatMap((kind) =>
+    scenariosOf[kind].map((connections) => scenario({ kind, connections, server: gatehouse })),
+  );
+  let two;
+  if (wanted.has('workers')) {
+    two = await open(startGatehouse({ ...common, workers: 2 }));
+    costs.push(...(await measureWorkers({ ...tools, one: gatehouse, two })));
+    for (const kind of ['me', 'refresh'])
+      list.push(scenario({ kind, connections: 32, server: two, suffix: ', two workers' }));
+  }
+  const scenarios = await measureScenarios({ scenarios: list, load, prober, progress });
+  await two?.stop();
+  await gatehouse.stop();
+  return { costs, statements, scenarios };
+}
 
+function scenario({ kind, connections, server, suffix = '' }) {
+  const name = `${kind}, ${connections} ${connections === 1 ? 'connection' : 'connections'}${suffix}`;
+  return { name, kind, connections, server };
+}
+
+async function measureAgainstFloors({ common, load, progress, kinds, gatehouse }) {
+  const names = ['me', 'user', 'refresh', 'livez'].filter((kind) => kinds.includes(kind));
   const floor = await open(startFloor(common));
   const bare = await open(startBare(common));
   const costs = [];
-  for (const name of ['me', 'user', 'refresh', 'livez'].filter((kind) => wanted.has(kind))) {
+  for (const name of names) {
     progress(`CPU per request: ${name}`);
     const subjects = {
       gatehouse: { server: gatehouse, kind: name },
+      // Without a statement and a token, the other floor is this one
       ...(name !== 'livez' && { floor: { server: floor, kind: name } }),
       bare: { server: bare, kind: 'bare' },
     };
@@ -144,27 +168,18 @@ async function measureOneProcess({ common, load, prober, sessions, progress }) {
   }
   await floor.stop();
   await bare.stop();
+  return costs;
+}
 
-  const list = kinds.flatMap((kind) =>
-    scenariosOf[kind].map((connections) => ({
-      name: `${kind}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
-      kind,
-      connections,
-      server: gatehouse,
-    })),
-  );
-  if (needsWorkers) {
-    const two = await open(startGatehouse({ ...common, workers: 2 }));
-    for (const kind of ['me', 'refresh']) {
-      progress(`CPU per request of two workers: ${kind}`);
-      const subjects = { two: { server: two, kind }, one: { server: gatehouse, kind } };
-      const options = { subjects, load, ...plan.workers, requests: plan.workers.requests[kind] };
-      costs.push(await measureCost({ name: `${kind}, two workers`, ...options }));
-      list.push({ name: `${kind}, 32 connections, two workers`, kind, connections: 32, server: two });
-    }
+async function measureWorkers({ load, progress, one, two }) {
+  const costs = [];
+  for (const kind of ['me', 'refresh']) {
+    progress(`CPU per request of two workers: ${kind}`);
+    const subjects = { two: { server: two, kind }, one: { server: one, kind } };
+    const options = { subjects, load, ...plan.workers, requests: plan.workers.requests[kind] };
+    costs.push(await measureCost({ name: `${kind}, two workers`, ...options }));
   }
-  const scenarios = await measureScenarios({ scenarios: list, load, prober, progress });
-  return { costs, statements, scenarios };
+  return costs;
 }
 
 /** Refreshes each session once: after a soak, its access token has expired. */

@@ -17,7 +17,7 @@ import { cpuMicrosBetween, cpuTimes, residentMegabytes } from './usage.mjs';
  *   settings?: Record<string, string> }} options
  */
 export async function startGatehouse({ engine = 'auto', workers = 1, settings, secrets, ...where }) {
-  return startServer({
+  const server = await startServer({
     ...where,
     args: startArguments(),
     name: `gatehouse-${engine}-${workers}`,
@@ -32,6 +32,9 @@ export async function startGatehouse({ engine = 'auto', workers = 1, settings, s
       ...settings,
     },
   });
+  // The other workers start when the first one listens, and take about as long; nothing says from outside when all serve
+  if (workers > 1) await sleep(2 * server.readyMs);
+  return server;
 }
 
 /** What `npm start` gives to Node, flags included. */

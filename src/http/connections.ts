@@ -20,11 +20,13 @@ interface Exchange {
 interface Connection {
   readonly socket: Socket;
   /** The request that has the connection. */
-  exchange?: Exchange | undefined;
+  exchange: Exchange | undefined;
   /** Those that were sent behind it: each starts when the one before it has its answer. */
   readonly behind: (() => void)[];
+  /** The one of the three sets that it is in. */
+  among: Set<Connection>;
   /** Set when an answer has said that it is the last. */
-  isEnding?: boolean;
+  isEnding: boolean;
   /** Milliseconds of performance.now(). */
   readonly openedAt: number;
 }
@@ -94,10 +96,17 @@ class Connections {
         return;
       }
     }
-    const connection: Connection = { socket, behind: [], openedAt: performance.now() };
+    const connection: Connection = {
+      socket,
+      exchange: undefined,
+      behind: [],
+      among: this.#arriving,
+      isEnding: false,
+      openedAt: performance.now(),
+    };
     this.#open.set(socket, connection);
     this.#arriving.add(connection);
-    socket.once('close', () => this.#leaveSets(connection));
+    socket.once('close', () => connection.among.delete(connection));
   }
 
   /** Calls `start` when the requests before this one have been answered; never, when the connection ends first. */
@@ -107,9 +116,10 @@ class Connections {
     if (connection === undefined || connection.socket.destroyed) return;
     // RFC 9112 §9.6: what came after the last request is not processed. Nobody could be told of it
     if (connection.isEnding) return;
-    const begin = () => this.#begin(connection, { request, response }, start);
-    if (connection.exchange === undefined) begin();
-    else if (connection.behind.push(begin) > pipelinedMax) connection.socket.destroy();
+    const exchange = { request, response };
+    if (connection.exchange === undefined) this.#begin(connection, exchange, start);
+    else if (connection.behind.push(() => this.#begin(connection, exchange, start)) > pipelinedMax)
+      connection.socket.destroy();
   }
 
   /**
@@ -165,14 +175,13 @@ class Connections {
 
   #begin(connection: Connection, exchange: Exchange, start: () => void): void {
     connection.exchange = exchange;
-    this.#leaveSets(connection);
-    this.#arriving.add(connection);
-    exchange.response.once('close', () => {
+    this.#move(connection, this.#arriving);
+    // It is emitted once; `once` would cost more
+    exchange.response.on('close', () => {
       connection.exchange = undefined;
       if (connection.socket.destroyed) return;
       if (connection.isEnding) return void connection.socket.end();
-      this.#leaveSets(connection);
-      this.#keptAlive.add(connection);
+      this.#move(connection, this.#keptAlive);
       connection.behind.shift()?.();
     });
     start();
@@ -181,7 +190,7 @@ class Connections {
   #makeRoom(): boolean {
     const slowest = this.#slowestToSend() ?? first(this.#keptAlive) ?? this.#slowestToRead();
     if (slowest === undefined) return false;
-    this.#leaveSets(slowest);
+    slowest.among.delete(slowest);
     slowest.socket.resetAndDestroy();
     return true;
   }
@@ -189,8 +198,7 @@ class Connections {
   #slowestToSend(): Connection | undefined {
     for (const connection of this.#arriving) {
       if (!connection.exchange?.request.complete) return connection;
-      this.#arriving.delete(connection);
-      this.#working.add(connection);
+      this.#move(connection, this.#working);
     }
     return undefined;
   }
@@ -200,10 +208,10 @@ class Connections {
     return undefined;
   }
 
-  #leaveSets(connection: Connection): void {
-    this.#arriving.delete(connection) ||
-      this.#keptAlive.delete(connection) ||
-      this.#working.delete(connection);
+  #move(connection: Connection, set: Set<Connection>): void {
+    connection.among.delete(connection);
+    connection.among = set;
+    set.add(connection);
   }
 }
 

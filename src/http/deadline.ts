@@ -18,11 +18,12 @@ declare module 'fastify' {
 export default fp<Pick<Config, 'REQUEST_DEADLINE_MS'>>(
   async (app, { REQUEST_DEADLINE_MS: milliseconds }) => {
     app.decorateReply('abandonment', null);
+    const deadline = new Deadline(milliseconds);
     app.addHook('onRoute', (route) => {
       const { handler } = route;
       const bounded: RouteHandlerMethod = function (request, reply) {
         const answer: unknown = Reflect.apply(handler, this, [request, reply]);
-        return answer instanceof Promise ? within(milliseconds, answer, reply) : answer;
+        return answer instanceof Promise ? deadline.bound(answer, reply) : answer;
       };
       route.handler = bounded;
     });
@@ -30,15 +31,67 @@ export default fp<Pick<Config, 'REQUEST_DEADLINE_MS'>>(
   { name: 'deadline' },
 );
 
-function within(milliseconds: number, answer: Promise<unknown>, reply: FastifyReply): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      const late = new ApiError('DATABASE_UNAVAILABLE', { cause: `no answer within ${milliseconds} ms` });
-      reply.abandonment?.abort(late);
-      reject(late);
-    }, milliseconds);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+interface Awaited {
+  /** Milliseconds of performance.now(). */
+  readonly until: number;
+  readonly fail: () => void;
+}
+
+/** All that have the same time left from their start: one timer, for whoever waits the longest, does for them. */
+class Deadline {
+  readonly #milliseconds: number;
+  /** The longest there first. */
+  readonly #awaited = new Set<Awaited>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds;
+  }
+
+  bound(answer: Promise<unknown>, reply: FastifyReply): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const awaited = {
+        until: performance.now() + this.#milliseconds,
+        fail: () => {
+          const cause = `no answer within ${this.#milliseconds} ms`;
+          const late = new ApiError('DATABASE_UNAVAILABLE', { cause });
+          reply.abandonment?.abort(late);
+          reject(late);
+        },
+      };
+      this.#awaited.add(awaited);
+      answer.then(
+        (value) => {
+          this.#awaited.delete(awaited);
+          resolve(value);
+        },
+        (error) => {
+          this.#awaited.delete(awaited);
+          reject(error);
+        },
+      );
+      // It is not cleared when nobody waits any more: while requests follow each other it would be set for each of them
+      this.#timer ??= this.#wake(this.#milliseconds);
+    });
+  }
+
+  #wake(milliseconds: number): NodeJS.Timeout {
+    return setTimeout(() => this.#look(), milliseconds).unref();
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    for (const awaited of this.#awaited) {
+      // Timers count whole milliseconds
+      const left = Math.ceil(awaited.until - performance.now());
+      if (left > 0) {
+        this.#timer = this.#wake(left);
+        return;
+      }
+      this.#awaited.delete(awaited);
+      awaited.fail();
+    }
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import type {
 import fp from 'fastify-plugin';
 import { ApiError, type FieldError } from '../errors.ts';
 import { refuseContentCoding } from './content-coding.ts';
+import { repeatedMembers } from './repeated-members.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,11 +30,17 @@ export default fp(
     app.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      async (request: FastifyRequest, body: Buffer) => {
-        refuseContentCoding(request.headers);
-        // Sent in chunks, of which there was none
-        if (body.length === 0 && request.routeOptions.config.bodyOptional) return undefined;
-        return parseIJson(body);
+      (request: FastifyRequest, body: Buffer, done: (error: ApiError | null, body?: unknown) => void) => {
+        let value: unknown;
+        try {
+          refuseContentCoding(request.headers);
+          // Sent in chunks, of which there was none
+          if (body.length > 0 || !request.routeOptions.config.bodyOptional) value = parseIJson(body);
+        } catch (error) {
+          // Nothing else is thrown
+          return done(error as ApiError);
+        }
+        done(null, value);
       },
     );
     app.addHook('onRoute', (route) => {
@@ -61,7 +68,7 @@ const emptyWhenAbsent: preValidationHookHandler = (request, _reply, done) => {
 /** @throws ApiError MALFORMED_JSON, or VALIDATION_ERROR naming the members that are given twice or not Unicode */
 export function parseIJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw new ApiError('MALFORMED_JSON', { cause: 'not UTF-8' });
-  const text = body.toString('utf8').replace(/^\uFEFF/, '');
+  const text = withoutByteOrderMark(body.toString('utf8'));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -70,32 +77,18 @@ export function parseIJson(body: Buffer): unknown {
     throw new ApiError('MALFORMED_JSON', { cause: (error as Error).name });
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const errors = [...repeatedMembers(text), ...unstorableMembers(text, value)];
+    const repeated = repeatedMembers(text, value).map((field) => ({
+      field: wellFormed(field),
+      message: 'is given more than once',
+    }));
+    const errors = [...repeated, ...unstorableMembers(text, value)];
     if (errors.length > 0) throw new ApiError('VALIDATION_ERROR', { errors });
   }
   return value;
 }
 
-// In text that JSON.parse has accepted, these are all the tokens that decide where a member of the outermost object
-// begins: strings, a colon behind one, and brackets.
-const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
-
-function repeatedMembers(text: string): FieldError[] {
-  const seen = new Map<string, number>();
-  let depth = 0;
-  let string = '';
-  for (const [token] of text.matchAll(tokens)) {
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
-    else if (token !== ':') string = token;
-    else if (depth === 1) {
-      const name: string = JSON.parse(string);
-      seen.set(name, (seen.get(name) ?? 0) + 1);
-    }
-  }
-  return [...seen]
-    .filter(([, times]) => times > 1)
-    .map(([field]) => ({ field: wellFormed(field), message: 'is given more than once' }));
+function withoutByteOrderMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
 function unstorableMembers(text: string, object: object): FieldError[] {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import createRouter, { type HTTPMethod } from 'find-my-way';
 import { ApiError } from '../errors.ts';
-import { isReadable } from './request-target.ts';
+import { isReadable, pathOf } from './request-target.ts';
 import { maxParamLength } from './server-options.ts';
 
 /**
@@ -20,8 +20,9 @@ export default fp(
       methodsByUrl.set(url, methods);
     });
 
-    const pathOf = (url: string) => url.split('?')[0] ?? '';
     const paths = createRouter({ maxParamLength });
+    // Paths without a parameter that a route with one matches too
+    const shadowing = new Set<string>();
     let answered: HTTPMethod[] = [];
     app.addHook('onReady', async () => {
       answered = [...new Set([...methodsByUrl.values()].flatMap((methods) => [...methods]))].sort();
@@ -29,11 +30,18 @@ export default fp(
         // "*" is the preflight route of CORS, which is no path of ours
         if (url !== '*') paths.on([...methods], url, () => {});
       }
+      const withParams = createRouter({ maxParamLength });
+      for (const [url, methods] of methodsByUrl)
+        if (url.includes(':')) withParams.on([...methods], url, () => {});
+      for (const url of methodsByUrl.keys())
+        if (!url.includes(':') && answered.some((each) => withParams.find(each, url) !== null))
+          shadowing.add(url);
     });
 
     /** OpenAPI 3.0.3 §4.7.8.2: /auth/user/create is no id of /auth/user/:user_id, whatever the method. */
-    function isShadowed({ routeOptions, url }: FastifyRequest): boolean {
-      return (routeOptions.url?.includes(':') ?? false) && methodsByUrl.has(pathOf(url));
+    function isShadowed(request: FastifyRequest): boolean {
+      // First, as Fastify makes an object of a dozen members each time it is asked for the route
+      return shadowing.has(pathOf(request.url)) && (request.routeOptions.url?.includes(':') ?? false);
     }
 
     function refusal({ originalUrl, url, method }: FastifyRequest): ApiError {

@@ -9,6 +9,7 @@ import type { EventSink } from '../observability/events.ts';
 import { envelope } from './error-handler.ts';
 import { type Lifecycle, probePaths } from './health.ts';
 import { requestId } from './request-id.ts';
+import { pathOf } from './request-target.ts';
 import { exposedHeaders, isPreflight, securityHeaders } from './security-headers.ts';
 
 declare module 'fastify' {
@@ -53,7 +54,7 @@ const quietMs = 10_000;
  */
 export default fp<OverloadOptions>(
   async (app, options) => {
-    const shedding = new Shedding(app, options, await securityHeaders());
+    const shedding = new Shedding(app, options, securityHeaders());
     app.decorate('overload', shedding);
     if (options.EVENT_LOOP_DELAY_MAX_MS === 0) return;
     // Told of no bound, it measures and does nothing else
@@ -130,7 +131,8 @@ class Shedding implements Overload {
 
   admit(response: ServerResponse): void {
     this.#inProgress += 1;
-    response.once('close', this.#leave);
+    // It is emitted once; `once` would cost more
+    response.on('close', this.#leave);
   }
 
   refuses(request: IncomingMessage): boolean {
@@ -141,7 +143,7 @@ class Shedding implements Overload {
     // A browser that is refused before its request cannot read why
     if (request.method === 'OPTIONS' && isPreflight(request) && this.#shares(request.headers.origin))
       return false;
-    if (probePaths.has(request.url?.split('?', 1)[0] ?? '')) return false;
+    if (probePaths.has(pathOf(request.url ?? ''))) return false;
     return Math.random() < this.#share;
   }
 

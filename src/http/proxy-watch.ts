@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { probePaths } from './health.ts';
+import { pathOf } from './request-target.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -95,7 +96,7 @@ export default fp(
     app.decorate('proxyWatch', watch);
     app.addHook('onRequest', (request, _reply, done) => {
       // Orchestrators come past the proxy, and to a quiet service more often than anybody else
-      if (!probePaths.has(request.routeOptions.url ?? '')) watch.see(request);
+      if (!probePaths.has(pathOf(request.url))) watch.see(request);
       done();
     });
   },

@@ -18,12 +18,17 @@ function fromAbsoluteForm(url: string): string | undefined {
   return rest === undefined || rest.startsWith('/') ? rest : `/${rest}`;
 }
 
+/** Without the query. */
+export function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}
+
 /** False when the percent-encoding of the path is broken or is not UTF-8 (RFC 3986 §2.1, §2.5). */
 export function isReadable(url: string): boolean {
   if (!url.includes('%')) return true;
-  const [path = ''] = url.split('?');
   try {
-    decodeURIComponent(path);
+    decodeURIComponent(pathOf(url));
     return true;
   } catch {
     return false;

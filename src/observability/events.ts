@@ -48,6 +48,7 @@ export const limitNames = [
 
 export type RefreshOutcome = (typeof refreshOutcomes)[number];
 export type EndReason = (typeof endReasons)[number];
+export type LimitOutcome = (typeof limitOutcomes)[number];
 export type LimitedOperation = (typeof limitedOperations)[number];
 export type LimitName = (typeof limitNames)[number];
 

@@ -1,17 +1,21 @@
 import { createRequire } from 'node:module';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { errorCodes } from '../errors.ts';
+import { type ErrorCode, errorCodes } from '../errors.ts';
 import {
+  type EndReason,
   type EventListener,
   endReasons,
-  limitedOperations,
+  type LimitName,
   limitNames,
-  limitOutcomes,
   loginOutcomes,
+  type RefreshOutcome,
   refreshOutcomes,
   registrationOutcomes,
   type ServiceEvent,
 } from './events.ts';
+import { LimitDecisions } from './limit-decisions.ts';
+import { RequestDurations } from './request-durations.ts';
+import { Tally } from './tally.ts';
 import { type Vitals, vitalsMetrics } from './vitals.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -33,15 +37,14 @@ const superfluous = [
 /** The metrics of one process. Every label has few values, and none of them comes from a client. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Histogram<'method' | 'route' | 'status_code'>;
-  readonly #requestsBy = new Map<string, { observe(seconds: number): void }>();
-  readonly #errors: Counter<'error_code'>;
-  readonly #logins: Counter<'outcome'>;
-  readonly #registrations: Counter<'outcome'>;
-  readonly #refreshes: Counter<'outcome'>;
-  readonly #ended: Counter<'reason'>;
-  readonly #limitDecisions: Counter<'operation' | 'outcome'>;
-  readonly #limitHits: Counter<'limit'>;
+  readonly #requests: RequestDurations;
+  readonly #errors: Tally<ErrorCode>;
+  readonly #logins: Tally<(typeof loginOutcomes)[number]>;
+  readonly #registrations: Tally<(typeof registrationOutcomes)[number]>;
+  readonly #refreshes: Tally<RefreshOutcome>;
+  readonly #ended: Tally<EndReason>;
+  readonly #limitDecisions: LimitDecisions;
+  readonly #limitHits: Tally<LimitName>;
   readonly #hashWaits: Histogram;
   readonly #hashDurations: Histogram;
   readonly #hashRejections: Counter;
@@ -53,13 +56,7 @@ export class Metrics {
     buildInfo(registers);
     eventLoopTime(registers);
 
-    this.#requests = new Histogram({
-      name: 'gatehouse_http_request_duration_seconds',
-      help: 'Requests, from their headers to the end of the answer',
-      labelNames: ['method', 'route', 'status_code'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
-    });
+    this.#requests = new RequestDurations(this.#registry);
     this.#hashWaits = new Histogram({
       name: 'gatehouse_password_hash_wait_seconds',
       help: 'How long passwords waited for their thread',
@@ -77,12 +74,12 @@ export class Metrics {
       help: 'Passwords refused because the wait would have been too long',
       registers,
     });
-    const counter = <Label extends string>(
+    const counter = <Value extends string>(
       name: string,
       help: string,
-      label: Label,
-      values: readonly string[],
-    ) => countedBy(registers, { name, help, label, values });
+      label: string,
+      values: readonly Value[],
+    ) => new Tally(registers, { name, help, label, values });
     this.#errors = counter(
       'gatehouse_http_errors_total',
       'Answers that are errors',
@@ -109,14 +106,7 @@ export class Metrics {
       'limit',
       limitNames,
     );
-    this.#limitDecisions = new Counter({
-      name: 'gatehouse_rate_limit_decisions_total',
-      help: 'Attempts, by what limits had to say of them',
-      labelNames: ['operation', 'outcome'],
-      registers,
-    });
-    for (const operation of limitedOperations)
-      for (const outcome of limitOutcomes) this.#limitDecisions.inc({ operation, outcome }, 0);
+    this.#limitDecisions = new LimitDecisions(registers);
   }
 
   /** Counts what happens. */
@@ -141,23 +131,23 @@ export class Metrics {
     switch (event.type) {
       case 'request':
         if (event.ms !== null) this.#observeRequest(event, event.ms / 1000);
-        if (event.errorCode !== null) this.#errors.inc({ error_code: event.errorCode });
+        if (event.errorCode !== null) this.#errors.count(event.errorCode);
         break;
       case 'login':
-        this.#logins.inc({ outcome: event.outcome });
+        this.#logins.count(event.outcome);
         break;
       case 'registration':
-        this.#registrations.inc({ outcome: event.outcome });
+        this.#registrations.count(event.outcome);
         break;
       case 'refresh':
-        this.#refreshes.inc({ outcome: event.outcome });
+        this.#refreshes.count(event.outcome);
         break;
       case 'session_end':
-        this.#ended.inc({ reason: event.reason });
+        this.#ended.count(event.reason);
         break;
       case 'limit':
-        this.#limitDecisions.inc({ operation: event.operation, outcome: event.outcome });
-        if (event.outcome === 'limited') this.#limitHits.inc({ limit: event.limit });
+        this.#limitDecisions.count(event.operation, event.outcome);
+        if (event.outcome === 'limited') this.#limitHits.count(event.limit);
         break;
       case 'hash':
         this.#hashWaits.observe(event.waitedMs / 1000);
@@ -171,24 +161,8 @@ export class Metrics {
 
   #observeRequest({ method, route, status }: ServiceEvent & { type: 'request' }, seconds: number): void {
     const known = method !== null && methods.has(method) ? method : otherMethod;
-    const key = `${known} ${status} ${route}`;
-    let series = this.#requestsBy.get(key);
-    if (series === undefined) {
-      series = this.#requests.labels({ method: known, route: route ?? unmatched, status_code: status });
-      this.#requestsBy.set(key, series);
-    }
-    series.observe(seconds);
+    this.#requests.observe({ method: known, route: route ?? unmatched, status }, seconds);
   }
-}
-
-/** A counter whose series are there from the start: what is not there has no rate. */
-function countedBy<Label extends string>(
-  registers: Registry[],
-  { name, help, label, values }: { name: string; help: string; label: Label; values: readonly string[] },
-): Counter<Label> {
-  const counter = new Counter<Label>({ name, help, labelNames: [label], registers });
-  for (const value of values) counter.labels(value).inc(0);
-  return counter;
 }
 
 function buildInfo(registers: Registry[]): void {

@@ -49,7 +49,7 @@ const refreshRoutes: FastifyPluginAsyncTypebox<RefreshRouteDeps> = async (app, d
     async (request, reply) => {
       const { refresh_token: subject } = request.body;
       const { userId, tokens } = await deps.rateLimits.refreshes.attempt({ request, reply, subject }, () =>
-        refresh(deps, subject, originOf(request)),
+        refresh(deps, subject, () => originOf(request)),
       );
       request.userId = userId;
       return tokens;

@@ -3,7 +3,7 @@ import type { FastifyRateLimitOptions, FastifyRateLimitStore } from '@fastify/ra
 import type { Redis } from 'ioredis';
 import type { Callback, RedisLink } from './redis-link.ts';
 
-interface Count {
+export interface Count {
   current: number;
   /** Milliseconds until the window ends. */
   ttl: number;
@@ -32,6 +32,8 @@ const RedisStore = require('@fastify/rate-limit/store/RedisStore.js') as RedisSt
 const entriesInMemory = 20_000;
 const prefix = 'gatehouse:limit:';
 const probeKey = 'probe';
+
+type Method = 'incr' | 'read';
 
 interface LimitOptions {
   continueExceeding?: boolean;
@@ -71,36 +73,38 @@ export class Counters implements FastifyRateLimitStore, Store {
   }
 
   incr(...args: Parameters<Store['incr']>): void {
-    this.#inBoth('incr', ...args);
+    this.#tell('incr', ...args);
   }
 
   read(...args: Parameters<Store['read']>): void {
-    this.#inBoth('read', ...args);
+    this.#tell('read', ...args);
   }
 
-  #inBoth(
-    method: 'incr' | 'read',
-    key: string,
-    callback: Callback<Count>,
-    windowMs: number,
-    max: number,
-  ): void {
+  /** What the store tells, at once when it is in memory alone: most who ask need no promise. */
+  ask(method: Method, key: string, windowMs: number, max: number): Count | Promise<Count> {
+    const inMemory = this.#inMemory(method, key, windowMs, max);
     const link = this.#link;
     const shared = this.#shared;
-    this.#memory[method](
-      key,
-      (error, own = { current: 0, ttl: 0 }) => {
-        // The store in memory changes what it has given out
-        const inMemory = { ...own };
-        if (!link?.isUsable || !shared) return callback(error, inMemory);
-        void link
-          .ask<Count>((done) => shared[method](key, done, windowMs, max))
-          .then((elsewhere) => {
-            callback(null, elsewhere && elsewhere.current >= inMemory.current ? elsewhere : inMemory);
-          });
-      },
-      windowMs,
-      max,
-    );
+    if (!link?.isUsable || !shared) return inMemory;
+    return link
+      .ask<Count>((done) => shared[method](key, done, windowMs, max))
+      .then((elsewhere) => (elsewhere && elsewhere.current >= inMemory.current ? elsewhere : inMemory));
+  }
+
+  #tell(method: Method, key: string, callback: Callback<Count>, windowMs: number, max: number): void {
+    const count = this.ask(method, key, windowMs, max);
+    if (count instanceof Promise) void count.then((each) => callback(null, each));
+    else callback(null, count);
+  }
+
+  #inMemory(method: Method, key: string, windowMs: number, max: number): Count {
+    let count: Count = { current: 0, ttl: 0 };
+    const take: Callback<Count> = (_error, own = count) => {
+      // The store changes what it has given out
+      count = { current: own.current, ttl: own.ttl };
+    };
+    // It never fails, and calls back before it returns
+    this.#memory[method](key, take, windowMs, max);
+    return count;
   }
 }

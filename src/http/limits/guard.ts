@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type ErrorCode } from '../../errors.ts';
 import type { EventSink, LimitedOperation } from '../../observability/events.ts';
 import { originOf } from '../origin.ts';
-import { headersOf, type Limit, limited, usedUp } from './limit.ts';
+import { type Allowance, headersOf, type Limit, limited, usedUp } from './limit.ts';
 
 export interface GuardOptions {
   operation: LimitedOperation;
@@ -45,11 +45,15 @@ export interface Attempt {
 /** Holds one kind of attempts to its limits. */
 export class Guard {
   readonly #options: GuardOptions;
+  /** The own first. */
+  readonly #all: readonly Limit[];
   readonly #isOff: boolean;
 
   constructor(options: GuardOptions) {
     this.#options = options;
-    this.#isOff = options.limits.own === undefined && options.limits.shared.length === 0;
+    const { own, shared } = options.limits;
+    this.#all = own ? [own, ...shared] : shared;
+    this.#isOff = this.#all.length === 0;
   }
 
   /**
@@ -61,7 +65,9 @@ export class Guard {
   async attempt<T>({ request, reply, subject }: Attempt, work: () => Promise<T> | T): Promise<T> {
     const { refusals, countsSuccess, onSuccess, onFailure } = this.#options;
     request.limitSubject = subject;
-    if (!this.#isOff) await this.#admit(request, reply);
+    // No promise for what is known at once
+    const decision = this.#isOff ? undefined : this.#admit(request, reply);
+    if (decision !== undefined) await decision;
     let result: T;
     try {
       result = await work();
@@ -71,23 +77,38 @@ export class Guard {
       }
       throw error;
     }
-    await Promise.all([countsSuccess && this.#count(request, reply), onSuccess?.(request)]);
+    if (countsSuccess || onSuccess !== undefined)
+      await Promise.all([countsSuccess && this.#count(request, reply), onSuccess?.(request)]);
     return result;
   }
 
-  async #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { operation, limits, exemption, events } = this.#options;
-    const { own, shared } = limits;
-    const [ownLeft = [], sharedLeft = []] = await Promise.all(
-      [own ? [own] : [], shared].map((each) => Promise.all(each.map((limit) => limit.read(request)))),
+  #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
+    const { own, shared } = this.#options.limits;
+    const left = this.#all.map((limit) => limit.read(request));
+    if (left.every(isRoom)) return this.#allow('allowed');
+    return Promise.all(left).then((allowances) =>
+      this.#decide(request, reply, {
+        ownLeft: own ? allowances.slice(0, 1) : [],
+        sharedLeft: allowances.slice(allowances.length - shared.length),
+      }),
     );
+  }
+
+  #allow(outcome: 'allowed' | 'exempted'): undefined {
+    this.#options.events.emit({ type: 'limit', operation: this.#options.operation, outcome });
+  }
+
+  async #decide(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { ownLeft, sharedLeft }: { ownLeft: Allowance[]; sharedLeft: Allowance[] },
+  ): Promise<void> {
+    const { operation, exemption, events } = this.#options;
     let exhausted = usedUp(ownLeft);
     if (exhausted === undefined) {
       exhausted = usedUp(sharedLeft);
-      const isExempt = exhausted !== undefined && (await exemption?.holds(request)) === true;
-      if (exhausted === undefined || isExempt) {
-        return events.emit({ type: 'limit', operation, outcome: isExempt ? 'exempted' : 'allowed' });
-      }
+      if (exhausted === undefined) return this.#allow('allowed');
+      if ((await exemption?.holds(request)) === true) return this.#allow('exempted');
     }
     const { limit } = exhausted;
     events.emit({ type: 'limit', operation, outcome: 'limited', limit, origin: originOf(request) });
@@ -105,4 +126,8 @@ export class Guard {
     const [nearest] = own ? allowances : allowances.sort((a, b) => a.remaining - b.remaining);
     if (nearest) reply.headers(headersOf(nearest));
   }
+}
+
+function isRoom(left: Allowance | Promise<Allowance>): boolean {
+  return !(left instanceof Promise) && left.remaining > 0;
 }

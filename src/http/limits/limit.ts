@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../../errors.ts';
 import type { LimitName } from '../../observability/events.ts';
+import type { Count, Counters } from './counters.ts';
 
 /** What a key has left in its window. */
 export interface Allowance {
@@ -20,38 +21,41 @@ export interface LimitOptions {
 }
 
 /**
- * One limit, on the counters of @fastify/rate-limit. What is counted is known only after the work, while its routes' hooks
- * count each request before: so it is asked by its function `createRateLimit`, once to read and once to count.
+ * One limit. What is counted is known only after the work, while @fastify/rate-limit counts each request before; so its stores
+ * are asked here, once to read and once to count.
  */
 export class Limit {
-  readonly #name: LimitName;
-  readonly #windowSeconds: number;
-  readonly #apply: ReturnType<FastifyInstance['createRateLimit']>;
+  readonly #options: LimitOptions;
+  readonly #counters: Counters;
 
-  constructor(app: FastifyInstance, { name, max, windowSeconds, keyOf }: LimitOptions) {
-    this.#name = name;
-    this.#windowSeconds = windowSeconds;
-    this.#apply = app.createRateLimit({ max, timeWindow: windowSeconds * 1000, keyGenerator: keyOf });
+  constructor(counters: Counters, options: LimitOptions) {
+    this.#counters = counters;
+    this.#options = options;
   }
 
-  read(request: FastifyRequest): Promise<Allowance> {
-    return this.#ask(request, false);
+  /** At once, unless the counters have to be asked elsewhere. */
+  read(request: FastifyRequest): Allowance | Promise<Allowance> {
+    return this.#ask(request, 'read');
   }
 
-  count(request: FastifyRequest): Promise<Allowance> {
-    return this.#ask(request, true);
+  count(request: FastifyRequest): Allowance | Promise<Allowance> {
+    return this.#ask(request, 'incr');
   }
 
-  async #ask(request: FastifyRequest, increment: boolean): Promise<Allowance> {
-    const state = await this.#apply(request, { increment });
-    // Only with a list of those who are always allowed
-    if (state.isAllowed) throw new Error('nobody is exempt from all limits');
+  #ask(request: FastifyRequest, method: 'read' | 'incr'): Allowance | Promise<Allowance> {
+    const { keyOf, windowSeconds, max } = this.#options;
+    const count = this.#counters.ask(method, keyOf(request), windowSeconds * 1000, max);
+    return count instanceof Promise ? count.then((each) => this.#left(each)) : this.#left(count);
+  }
+
+  #left({ current, ttl }: Count): Allowance {
+    const { name, windowSeconds, max } = this.#options;
     return {
-      limit: this.#name,
-      max: state.max,
-      remaining: state.remaining,
+      limit: name,
+      max,
+      remaining: Math.max(0, max - current),
       // Another service that uses the same Redis may have written anything
-      resetSeconds: Math.min(this.#windowSeconds, Math.max(0, state.ttlInSeconds)),
+      resetSeconds: Math.min(windowSeconds, Math.max(0, Math.ceil(ttl / 1000))),
     };
   }
 }

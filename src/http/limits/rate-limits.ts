@@ -5,7 +5,7 @@ import { LruMap } from 'toad-cache';
 import type { Config } from '../../config/config.ts';
 import type { EventSink, LimitName } from '../../observability/events.ts';
 import { networkOf } from '../address.ts';
-import { countersOn, countingOn } from './counters.ts';
+import { type Counters, countersOn, countingOn } from './counters.ts';
 import { Familiar } from './familiar.ts';
 import { Guard } from './guard.ts';
 import { Limit } from './limit.ts';
@@ -58,9 +58,10 @@ export default fp<RateLimitsOptions>(
         : await RedisLink.open(config.REDIS_URL, { log: app.log, attempt: countingOn });
     app.addHook('onClose', async () => link?.close());
     app.decorateRequest('limitSubject', '');
-    await app.register(fastifyRateLimit, { global: false, store: countersOn(link) });
+    const CountersHere = countersOn(link);
+    await app.register(fastifyRateLimit, { global: false, store: CountersHere });
     app.decorate('rateLimits', {
-      ...guardsOf(app, options),
+      ...guardsOf(app, options, () => new CountersHere({})),
       get store() {
         if (link === undefined) return 'memory' as const;
         return link.isUsable ? ('redis' as const) : ('fallback' as const);
@@ -81,8 +82,12 @@ function keysBy(keys: LimitKeys) {
       // Most requests come from few addresses, and each refresh asks for the key of its own
       const known = new LruMap<string>(addressesKept);
       return (request: FastifyRequest) => {
-        const key = known.get(request.ip) ?? keys.of(name, from(request));
-        known.set(request.ip, key);
+        const { ip } = request;
+        let key = known.get(ip);
+        if (key === undefined) {
+          key = keys.of(name, networkOf(ip));
+          known.set(ip, key);
+        }
         return key;
       };
     },
@@ -90,13 +95,22 @@ function keysBy(keys: LimitKeys) {
   };
 }
 
-function guardsOf(app: FastifyInstance, { config, events, addressesOf, isOurs }: RateLimitsOptions) {
+function guardsOf(
+  app: FastifyInstance,
+  { config, events, addressesOf, isOurs }: RateLimitsOptions,
+  counters: () => Counters,
+) {
   const keys = new LimitKeys(config.REFRESH_TOKEN_SECRET);
   const { subject, address, both } = keysBy(keys);
   const limit = (name: LimitName, max: number, by: typeof subject) =>
     config.RATE_LIMIT === 'off' || max === 0
       ? undefined
-      : new Limit(app, { name, max, windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS, keyOf: by(name) });
+      : new Limit(counters(), {
+          name,
+          max,
+          windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
+          keyOf: by(name),
+        });
   const on = (limits: (Limit | undefined)[]) => limits.filter((each) => each !== undefined);
 
   const loginsOfOthers = on([
