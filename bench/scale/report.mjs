@@ -25,11 +25,17 @@ export function save(result) {
 function head({ machine, size, sizes, warmed, loadSeconds, seconds }) {
   const { cores, cpu, node, postgres, durability, commit, buffers, memoryBytes } = machine;
   const data = sizes.users + sizes.sessions;
-  const inMemory = warmed === undefined ? 'what it happened to read' : `${gigabytes(warmed)} of them`;
   return `${count(size.big.users)} users with ${count(size.big.sessions)} sessions, against ${count(size.small.users)} with ${count(size.small.sessions)}.
 ${cores} cores, ${cpu}, ${gigabytes(memoryBytes)} of memory · Node ${node} · Postgres ${postgres} (${durability}, shared_buffers ${buffers}) ·
-commit ${commit} · loaded in ${count(loadSeconds)} s, ${count(seconds)} s in all. The data of the many take ${gigabytes(data)}: Postgres had ${inMemory} in
-its own memory, and the rest was ${memoryBytes > 1.5 * data ? "in the system's page cache" : 'partly on disk'}.`;
+commit ${commit} · loaded in ${count(loadSeconds)} s, ${count(seconds)} s in all. The data of the many take ${gigabytes(data)}: ${whereabouts({ warmed, data, memoryBytes })}.`;
+}
+
+/** Where reads found the data, as that decides over what they take. */
+function whereabouts({ warmed, data, memoryBytes }) {
+  const rest = memoryBytes > 1.5 * data ? "in the system's page cache" : 'partly on disk';
+  if (warmed === undefined) return `Postgres had what it happened to read, and the rest was ${rest}`;
+  if (warmed > 0.98 * data) return 'Postgres had all of it in its own memory';
+  return `Postgres had ${gigabytes(warmed)} of them in its own memory, indexes first, and the rest was ${rest}`;
 }
 
 function latencies({ latencies: measured, size }) {
@@ -110,7 +116,7 @@ function plans({ plans: each }) {
     ['statement', 'reads', 'pages', ''],
     each.map(({ name, reads, pages, faults }) => [
       `\`${name}\``,
-      reads.map((read) => read.replace('refreshaccesstokens', '…')).join('; '),
+      reads.map((read) => read.replace('refreshaccesstokens', '…')).join('; ') || 'its function, or nothing',
       count(pages),
       faults.join('; ') || 'pass',
     ]),

@@ -1,8 +1,10 @@
 // Measures the statements of the service against many users and against few: see README.md. Exits with 1 when a bar is
 // missed or something could not be measured.
 
+import { rmSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
+import { root } from '../../scripts/build.mjs';
 import { openDatabase } from '../../scripts/database.mjs';
 import { describeCode, describeMachine, nameCode } from '../machine.mjs';
 import { printDay } from './day.mjs';
@@ -25,7 +27,7 @@ const opened = [];
 function serverSettings() {
   const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)}MB`;
   return {
-    shared_buffers: megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
+    shared_buffers: quick ? '256MB' : megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
     effective_cache_size: megabytes(totalmem() * 0.7),
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
@@ -39,7 +41,12 @@ async function measure() {
     settings: serverSettings(),
     onProgress: progress,
   });
-  opened.push(() => database.close({ keep }));
+  opened.push(async () => {
+    await database.close({ keep });
+    // Gigabytes of its log would stay
+    if (!process.env.DATABASE_URL && !keep)
+      rmSync(path.join(root, '.data', 'scale-postgres'), { recursive: true });
+  });
   await checkDisk({ database, sizes: [plan.big, plan.small], quick, progress });
   const date = new Date().toISOString();
   const machine = {
