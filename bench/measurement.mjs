@@ -104,7 +104,8 @@ async function measureAlone({ common, prober, credentials, sessions, progress })
 /** What is measured by a load generator, and beside floors. */
 async function measureBeside({ common, prober, credentials, sessions, progress }) {
   const load = await open(startLoad());
-  await load.hold({ sessions: sessions.load, credentials });
+  // In a quick run nothing has warmed up, and a machine may be busy with other checks
+  await load.hold({ sessions: sessions.load, credentials, allMayBeRefused: quick });
   const tools = { common, load, prober, sessions, progress };
   return {
     ...(await measureServices(tools)),

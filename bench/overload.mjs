@@ -12,6 +12,7 @@ import { root } from '../scripts/build.mjs';
 import { openDatabase } from '../scripts/database.mjs';
 import { stop } from '../scripts/processes.mjs';
 import { setApart } from './cores.mjs';
+import { startGuard } from './guard.mjs';
 import { describeCode, describeMachine, nameCode } from './machine.mjs';
 import { chart, page } from './overload-page.mjs';
 import { openSessions, registerUsers } from './people.mjs';
@@ -64,7 +65,9 @@ async function measure() {
     SECRET_KEY: randomBytes(32).toString('base64url'),
     REFRESH_TOKEN_SECRET: randomBytes(32).toString('base64url'),
   };
-  const service = await startGatehouse({ folder, databaseUrl: database.url, secrets });
+  const guard = startGuard();
+  opened.push(() => guard.stop());
+  const service = await startGatehouse({ folder, databaseUrl: database.url, secrets, guard });
   opened.push(() => service.stop());
   const client = fork(fileURLToPath(new URL('open-loop.mjs', import.meta.url)));
   opened.push(() => stop(client));
