@@ -1,82 +1,155 @@
-import { fork } from 'node:child_process';
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
-import { stop } from '../scripts/processes.mjs';
-import { quantile } from './report.mjs';
+import { serveRemote, startRemote } from './remote.mjs';
+import { quantile } from './statistics.mjs';
+import { problemsAmong, timedGet } from './timed-get.mjs';
 
 const thisFile = fileURLToPath(import.meta.url);
 const json = { 'content-type': 'application/json' };
-const kinds = { meInTurn, refreshInTurn, loginStorm, fixedRate };
+const kinds = { hold, closedLoop, newConnections, fixedRate, loginStorm };
+
+/** Starts the process that makes the load. It keeps the sessions, whose refresh tokens change with each refresh. */
+export function startLoad() {
+  return startRemote(thisFile, Object.keys(kinds));
+}
+
+let sessions = [];
+let credentials = [];
+let allMayBeRefused = false;
+
+/** @param {{ allMayBeRefused: boolean }} people whether not only logins may be told to come back later */
+function hold(people) {
+  ({ sessions, credentials, allMayBeRefused } = people);
+}
+
+/** What a connection sends over and over; `mine` are the sessions that no other connection uses. */
+const requestsOf = {
+  bare: () => [{ path: '/' }],
+  livez: () => [{ path: '/livez' }],
+  me: (mine) => mine.map((session) => ({ path: '/api/v1/me', headers: bearer(session) })),
+  user: (mine) =>
+    mine.map((session) => ({ path: `/auth/user/${subjectOf(session)}`, headers: bearer(session) })),
+  login: (_, index) => [
+    {
+      method: 'POST',
+      path: '/api/v1/auth/login',
+      headers: json,
+      body: JSON.stringify(credentials[index % credentials.length]),
+    },
+  ],
+  refresh: (mine) => {
+    let turn = 0;
+    let current;
+    const setupRequest = (request) => {
+      current = mine[turn++ % mine.length];
+      return { ...request, body: JSON.stringify({ refresh_token: current.refresh_token }) };
+    };
+    const onResponse = (status, body) => {
+      if (status === 200) Object.assign(current, JSON.parse(body));
+    };
+    return [{ method: 'POST', path: '/api/v1/auth/refresh-token', headers: json, setupRequest, onResponse }];
+  },
+};
+
+const bearer = ({ access_token }) => ({ authorization: `Bearer ${access_token}` });
+const subjectOf = ({ access_token }) => JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url')).sub;
 
 /**
- * Starts the load generator: one process for the whole run, as warm in the last round as in the first. It does what
- * it is told over IPC, several things at once if need be.
+ * A fixed number of requests, one after another on each connection, until the last is answered. Each takes the next of the connection's
+ * sessions. Each must be answered 200; a login may be told to come back later (503), as on a machine that is too busy to hash.
+ *
+ * @returns {Promise<{ perSecond: number, refused: number, p50: number, p99: number }>} those answered 200; latencies in milliseconds
  */
-export function startLoad() {
-  const child = fork(thisFile);
-  const waiting = new Map();
-  let lastId = 0;
-  child.on('message', ({ id, result, error }) => {
-    const { resolve, reject } = waiting.get(id);
-    waiting.delete(id);
-    if (error === undefined) resolve(result);
-    else reject(new Error(error));
-  });
-  child.on('exit', () => {
-    for (const { reject } of waiting.values()) reject(new Error('the load generator ended'));
-  });
-  const ask = (kind) => (options) =>
-    new Promise((resolve, reject) => {
-      waiting.set(++lastId, { resolve, reject });
-      child.send({ id: lastId, kind, options });
+async function closedLoop({ url, kind, connections, amount }) {
+  const latencies = [];
+  const codes = new Set();
+  let index = 0;
+  const setupClient = (client) => {
+    let lastBody;
+    const mine = sessions.filter((_, session) => session % connections === index);
+    client.setRequests(requestsOf[kind](mine, index++));
+    client.on('body', (body) => {
+      lastBody = body;
     });
-  const load = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, ask(kind)]));
-  return { ...load, stop: () => stop(child) };
-}
-
-/** A fixed number of GET /api/v1/me, one after another on each connection, each with its session's token. */
-async function meInTurn({ url, amount, sessions }) {
-  let next = 0;
-  await inTurn({
-    url: `${url}/api/v1/me`,
-    amount,
-    connections: sessions.length,
-    setupClient: (client) => client.setHeaders({ authorization: `Bearer ${sessions[next++].access_token}` }),
-  });
-  return { sessions };
-}
-
-/** A fixed number of refreshes: each connection carries on from the refresh token it got last. */
-async function refreshInTurn({ url, amount, sessions }) {
-  const current = sessions.map((session) => ({ ...session }));
-  const bodyOf = ({ refresh_token }) => JSON.stringify({ refresh_token });
-  let next = 0;
-  await inTurn({
-    url: `${url}/api/v1/auth/refresh-token`,
-    amount,
-    connections: sessions.length,
-    setupClient: (client) => {
-      const session = current[next++];
-      const onResponse = (status, body) => {
-        if (status !== 200) return;
-        Object.assign(session, JSON.parse(body));
-        client.setBody(bodyOf(session));
-      };
-      client.setRequests([{ method: 'POST', headers: json, body: bodyOf(session), onResponse }]);
-    },
-  });
-  return { sessions: current };
-}
-
-async function inTurn(options) {
+    client.on('response', (status, _bytes, ms) => {
+      latencies.push(ms);
+      if (status !== 200) codes.add(/"error_code":"(\w+)"/.exec(lastBody)?.[1]);
+    });
+  };
+  const began = performance.now();
   // autocannon checks this often (milliseconds) whether it is done; its default of 1 would load the measured machine
-  const { '2xx': ok, errors } = await autocannon({ ...options, sampleInt: 100 });
-  if (ok !== options.amount || errors > 0) {
-    throw new Error(`${options.url}: ${ok} of ${options.amount} requests were answered 2xx`);
+  const running = autocannon({ url, connections, amount, setupClient, sampleInt: 100 });
+  let ended = began;
+  running.on('response', () => {
+    ended = performance.now();
+  });
+  const { '2xx': ok, errors, statusCodeStats } = await running;
+  const mayBeRefused = kind === 'login' || allMayBeRefused;
+  const refused = mayBeRefused ? (statusCodeStats['503']?.count ?? 0) : 0;
+  const tooFew = ok === 0 && !allMayBeRefused;
+  if (ok + refused !== amount || tooFew || errors > 0) {
+    const statuses = Object.entries(statusCodeStats).map(([status, { count }]) => `${count} × ${status}`);
+    const given = [...statuses, `${errors} × an error`, ...codes].join(', ');
+    throw new Error(`${kind}: of ${amount} requests, ${given}`);
   }
+  return { perSecond: (ok * 1000) / (ended - began), refused, ...quantilesOf(latencies) };
+}
+
+/** A fixed number of GET /api/v1/me, each on a connection of its own, which autocannon does not count. */
+async function newConnections({ url, connections, amount }) {
+  let sent = 0;
+  const answers = [];
+  const began = performance.now();
+  const client = async () => {
+    while (sent < amount) {
+      const headers = bearer(sessions[sent++ % sessions.length]);
+      answers.push(await timedGet(`${url}/api/v1/me`, { agent: false, headers }, performance.now()));
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, client));
+  const seconds = (performance.now() - began) / 1000;
+  return { perSecond: amount / seconds, refused: 0, ...quantilesOf(latenciesOf('churn', answers)) };
+}
+
+/**
+ * Sends GET /api/v1/me at a fixed rate, whether or not the last one has been answered, and measures each from the moment it was due: a
+ * server that stalls is charged for those it kept from being sent (coordinated omission).
+ *
+ * Not autocannon's `overallRate`: that sends a second's requests in one burst, and corrects for a rate of one
+ * request a millisecond, whatever the rate was.
+ *
+ * @returns {Promise<{ p50: number, p99: number, max: number }>} milliseconds
+ */
+async function fixedRate({ url, rate, seconds }) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const count = Math.round(rate * seconds);
+  const began = performance.now();
+  const answers = [];
+  while (answers.length < count) {
+    const index = answers.length;
+    const due = began + (index * 1000) / rate;
+    if (due > performance.now()) await sleep(due - performance.now());
+    const headers = bearer(sessions[index % sessions.length]);
+    answers.push(timedGet(`${url}/api/v1/me`, { agent, headers }, due));
+  }
+  const given = await Promise.all(answers);
+  agent.destroy();
+  const latencies = latenciesOf('me', given);
+  return { ...quantilesOf(latencies), max: Math.max(...latencies) };
+}
+
+function latenciesOf(kind, answers) {
+  const counted = allMayBeRefused ? answers.filter(({ problem }) => problem !== 'a 503') : answers;
+  const problems = problemsAmong(counted);
+  if (problems !== '') throw new Error(`${kind}: ${problems}`);
+  return counted.map(({ ms }) => ms);
+}
+
+function quantilesOf(latencies) {
+  return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
 }
 
 /**
@@ -85,7 +158,7 @@ async function inTurn(options) {
  *
  * @returns {Promise<{ perSecond: number, logins: number, refused: number }>}
  */
-async function loginStorm({ url, credentials, connections, threads, settleSeconds, seconds }) {
+async function loginStorm({ url, connections, threads, settleSeconds, seconds }) {
   const countFrom = performance.now() + settleSeconds * 1000;
   const until = countFrom + seconds * 1000;
   const answered = [];
@@ -106,69 +179,13 @@ async function loginStorm({ url, credentials, connections, threads, settleSecond
   };
   await Promise.all(Array.from({ length: connections }, client));
 
-  if (answered.length <= threads) throw new Error('hardly a login was answered');
+  if (answered.length <= threads) {
+    if (!allMayBeRefused) throw new Error('hardly a login was answered');
+    return { perSecond: 0, logins: answered.length, refused };
+  }
   // From answer to answer, so that no login is counted in part; the threads may answer in step
   const span = (answered.at(-1) - answered[threads - 1]) / 1000;
   return { perSecond: (answered.length - threads) / span, logins: answered.length, refused };
 }
 
-/**
- * Sends GET requests at a fixed rate, whether or not the last one has been answered, and measures each from the
- * moment it was due: a server that stalls is charged for those it kept from being sent (coordinated omission).
- *
- * Not autocannon's `overallRate`: that sends a second's requests in one burst, and corrects for a rate of one
- * request a millisecond, whatever the rate was.
- *
- * @returns {Promise<{ p50: number, p99: number, max: number, sent: number, failed: number }>} milliseconds
- */
-async function fixedRate({ url, tokens, rate, seconds }) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  const count = Math.round(rate * seconds);
-  const began = performance.now();
-  const answers = [];
-  while (answers.length < count) {
-    const index = answers.length;
-    const due = began + (index * 1000) / rate;
-    if (due > performance.now()) await sleep(due - performance.now());
-    const headers = tokens ? { authorization: `Bearer ${tokens[index % tokens.length]}` } : {};
-    answers.push(latency(url, { agent, headers }, due));
-  }
-  const latencies = await Promise.all(answers);
-  agent.destroy();
-  const answered = latencies.filter((each) => each !== undefined).sort((a, b) => a - b);
-  return {
-    p50: quantile(answered, 0.5),
-    p99: quantile(answered, 0.99),
-    max: quantile(answered, 1),
-    sent: count,
-    failed: count - answered.length,
-  };
-}
-
-/** Milliseconds from when it was due until the whole response was there; undefined unless that was a 200. */
-function latency(url, options, due) {
-  return new Promise((resolve) => {
-    const request = get(url, { ...options, timeout: 10_000 }, (response) => {
-      response.resume();
-      response.on('error', () => resolve(undefined));
-      response.on('end', () => {
-        resolve(response.statusCode === 200 ? performance.now() - due : undefined);
-      });
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(undefined));
-  });
-}
-
-async function answer({ id, kind, options }) {
-  try {
-    process.send({ id, result: await kinds[kind](options) });
-  } catch (error) {
-    process.send({ id, error: error.message });
-  }
-}
-
-if (process.argv[1] === thisFile) {
-  process.on('message', answer);
-  process.on('disconnect', () => process.exit());
-}
+if (process.argv[1] === thisFile) serveRemote(kinds);

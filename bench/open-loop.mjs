@@ -52,9 +52,8 @@ class Connection {
 function requestsOf({ sessions, credentials }) {
   const request = (line, headers, body = '') =>
     `${line} HTTP/1.1\r\nhost: bench\r\n${headers}${body && `content-type: application/json\r\ncontent-length: ${body.length}\r\n`}\r\n${body}`;
-  const reads = sessions.map(({ access_token }) =>
-    request('GET /api/v1/me', `authorization: Bearer ${access_token}\r\n`),
-  );
+  const read = ({ access_token }) => request('GET /api/v1/me', `authorization: Bearer ${access_token}\r\n`);
+  const reads = sessions.map(read);
   const logins = credentials.map((each) => request('POST /api/v1/auth/login', '', JSON.stringify(each)));
   const tokens = sessions.map(({ refresh_token }) => refresh_token);
   const idle = tokens.map((_, index) => index);
@@ -66,7 +65,11 @@ function requestsOf({ sessions, credentials }) {
       const index = idle.shift();
       if (index === undefined) return undefined;
       const onAnswer = ({ status, body }) => {
-        if (status === 200) tokens[index] = JSON.parse(body).refresh_token;
+        if (status === 200) {
+          const pair = JSON.parse(body);
+          tokens[index] = pair.refresh_token;
+          reads[index] = read(pair);
+        }
         idle.push(index);
       };
       const body = JSON.stringify({ refresh_token: tokens[index] });

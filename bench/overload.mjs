@@ -12,11 +12,13 @@ import { root } from '../scripts/build.mjs';
 import { openDatabase } from '../scripts/database.mjs';
 import { stop } from '../scripts/processes.mjs';
 import { setApart } from './cores.mjs';
+import { startGuard } from './guard.mjs';
+import { describeCode, describeMachine, nameCode } from './machine.mjs';
 import { chart, page } from './overload-page.mjs';
 import { openSessions, registerUsers } from './people.mjs';
-import { describeMachine, quantile } from './report.mjs';
 import { startGatehouse } from './servers.mjs';
 import { defaultOf, quick } from './settings.mjs';
+import { quantile } from './statistics.mjs';
 
 const shares = { me: 0.85, refresh: 0.149, login: 0.001 };
 const factors = [0.5, 1, 1.5, 2, 3];
@@ -57,12 +59,15 @@ async function measure() {
     onProgress: progress,
   });
   opened.push(() => database.close());
-  const machine = { ...(await describeMachine(database)), cores, serviceCores: apart?.cores };
+  const commit = nameCode(describeCode());
+  const machine = { ...(await describeMachine(database)), commit, cores, serviceCores: apart?.cores };
   const secrets = {
     SECRET_KEY: randomBytes(32).toString('base64url'),
     REFRESH_TOKEN_SECRET: randomBytes(32).toString('base64url'),
   };
-  const service = await startGatehouse({ folder, databaseUrl: database.url, secrets });
+  const guard = startGuard();
+  opened.push(() => guard.stop());
+  const service = await startGatehouse({ folder, databaseUrl: database.url, secrets, guard });
   opened.push(() => service.stop());
   const client = fork(fileURLToPath(new URL('open-loop.mjs', import.meta.url)));
   opened.push(() => stop(client));
@@ -137,8 +142,7 @@ async function ramp(offer) {
 function summed(seconds, { answers, late }) {
   const isGood = ({ status, ms }) => status === 200 && ms <= deadlineMs;
   const good = answers.filter(isGood);
-  const ascending = (values) => values.sort((a, b) => a - b);
-  const times = ascending(answers.filter(({ status }) => status === 200).map(({ ms }) => ms));
+  const times = answers.filter(({ status }) => status === 200).map(({ ms }) => ms);
   const admitted = answers.filter(({ isRefused }) => !isRefused);
   const byKind = Object.fromEntries(
     Object.keys(shares).map((kind) => {
@@ -158,7 +162,7 @@ function summed(seconds, { answers, late }) {
       admitted.filter((each) => !isGood(each)),
       nameOf,
     ),
-    late: quantile(ascending(late), 0.99) ?? 0,
+    late: quantile(late, 0.99) ?? 0,
     byKind,
   };
 }

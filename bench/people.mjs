@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startGatehouse } from './servers.mjs';
 
 const randomText = (bytes) => randomBytes(bytes).toString('base64url');
 
@@ -18,6 +19,31 @@ export async function registerUsers(url, count) {
 export async function openSessions(url, credentials, count) {
   const turns = Array.from({ length: count }, (_, index) => credentials[index % credentials.length]);
   return twoAtATime(turns, (each) => post(`${url}/api/v1/auth/login`, each, 200));
+}
+
+/**
+ * Many sessions soon: through a Gatehouse of its own whose hashes cost little. Those users must not log in later, which would cost a hash
+ * more.
+ */
+export async function openManySessions(common, count) {
+  const settings = { NODE_ENV: 'development', BCRYPT_COST: '4', RATE_LIMIT: 'off' };
+  const service = await startGatehouse({ ...common, settings });
+  try {
+    const credentials = await registerUsers(service.url, Math.ceil(count / 10));
+    return await openSessions(service.url, credentials, count);
+  } finally {
+    await service.stop();
+  }
+}
+
+/** Users who log in, with hashes as they ship. */
+export async function registerLoginUsers(common, count) {
+  const service = await startGatehouse(common);
+  try {
+    return await registerUsers(service.url, count);
+  } finally {
+    await service.stop();
+  }
 }
 
 /** Few enough at once that the hash queue refuses none. */

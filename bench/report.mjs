@@ -1,154 +1,206 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { root } from '../scripts/build.mjs';
-import { bars } from './settings.mjs';
+import { compare, doubts } from './comparison.mjs';
+import { nameCode } from './machine.mjs';
+import { number, range, table } from './table.mjs';
 
-const results = new URL('results/', import.meta.url);
+/** @returns {string} what a person reads of one run */
+export function report(result) {
+  const sections = [
+    describe(result),
+    costs(result),
+    statements(result),
+    scenarios(result),
+    storms(result),
+    memory(result),
+    verdicts(result),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
 
-/** Each figure that has a bar, and whether it passes. */
-export function judge({ costs, storms }) {
-  const atMost = (name, value, bar, unit) => ({ name, value, sign: '≤', bar, unit, passes: value <= bar });
-  const under = (name, value, bar) => ({ name, value, sign: '<', bar, unit: 'ms', passes: value < bar });
-  const atLeast = (name, value, bar) => ({ name, value, sign: '≥', bar, unit: '%', passes: value >= bar });
-  const failed = ({ stormy }) => stormy.me.failed + stormy.livez.failed;
+function describe({ machine, date, seconds, ...code }) {
+  const { cores, cpu, memoryGigabytes, os, node, postgres, durability, loadAverage } = machine;
   return [
-    ...costs.map(({ name, ratio }) =>
-      atMost(`${name}: CPU, × bare service`, ratio.median, bars.costRatio, '×'),
-    ),
-    ...storms.flatMap((storm) => [
-      under(`${storm.engine} storm: /api/v1/me p99`, storm.stormy.me.p99, bars.meP99Ms),
-      under(`${storm.engine} storm: /livez p99`, storm.stormy.livez.p99, bars.livezP99Ms),
-      atMost(`${storm.engine} storm: probes without a 200`, failed(storm), 0, ''),
-      atLeast(
-        `${storm.engine} storm: logins, % of bare loop`,
-        storm.aloneShare.median * 100,
-        bars.loginShare * 100,
-      ),
-    ]),
+    `${cores} cores, ${cpu}, ${memoryGigabytes} GB, ${os} · Node ${node} · Postgres ${postgres} (${durability})`,
+    `commit ${nameCode(code)} · ${date} · load average at start ${loadAverage.toFixed(2)} · took ${Math.round(seconds)} s`,
   ];
 }
 
-/** @returns {string} what a person reads */
-export function render({ machine, costs, storms, verdicts, seconds }) {
-  const { cores, cpu, platform, node, postgres, durability, commit, loadAverage } = machine;
+function costs({ costs }) {
+  const cell = (summary) => (summary ? number(summary.median) : '');
+  const ratio = (summary) => (summary ? `${summary.median.toFixed(2)} (${range(summary)})` : '');
+  const floors = costs.filter(({ micros }) => micros.gatehouse);
+  const workers = costs.filter(({ micros }) => micros.two);
   return [
-    `${cores} cores, ${cpu}, ${platform} · Node ${node} · Postgres ${postgres} (${durability})`,
-    `commit ${commit} · load average at start ${loadAverage.toFixed(2)} · took ${Math.round(seconds)} s`,
-    '',
-    ...table(
-      ['CPU per request', 'Gatehouse µs', 'bare µs', 'ratio', 'ratio of rounds'],
-      costs.map(({ name, service, floor, ratio }) => [
+    ...(floors.length > 0
+      ? table(
+          ['CPU per request, µs', 'Gatehouse', 'Fastify, jwt, pg', '×', 'bare route', '×'],
+          floors.map(({ name, micros, ratios }) => [
+            name,
+            cell(micros.gatehouse),
+            cell(micros.floor),
+            ratio(ratios.floor),
+            cell(micros.bare),
+            ratio(ratios.bare),
+          ]),
+        )
+      : []),
+    ...(floors.length > 0 && workers.length > 0 ? [''] : []),
+    ...(workers.length > 0
+      ? table(
+          ['CPU per request, µs', 'two workers', 'one', '×'],
+          workers.map(({ name, micros, ratios }) => [
+            name,
+            cell(micros.two),
+            cell(micros.one),
+            ratio(ratios.one),
+          ]),
+        )
+      : []),
+  ];
+}
+
+function statements({ statements, scenarios }) {
+  if (statements.length === 0) return [];
+  return table(
+    ['bare pg loop', 'per second', 'rounds', 'CPU µs', 'Gatehouse, 32 connections'],
+    statements.map(({ name, perSecond, micros }) => {
+      const served = scenarios.find((scenario) => scenario.name === `${name}, 32 connections`);
+      const share = served && (served.perSecond.median / perSecond.median) * 100;
+      return [
         name,
-        service.median.toFixed(0),
-        floor.median.toFixed(0),
-        ratio.median.toFixed(2),
-        `${ratio.least.toFixed(2)}–${ratio.greatest.toFixed(2)}`,
-      ]),
-    ),
-    '',
+        number(perSecond.median),
+        range(perSecond),
+        number(micros.median),
+        served ? `${number(served.perSecond.median)} (${share.toFixed(0)} %)` : '',
+      ];
+    }),
+  );
+}
+
+function scenarios({ scenarios, mixed }) {
+  const all = mixed ? [...scenarios, mixed.scenario] : scenarios;
+  if (all.length === 0) return [];
+  return table(
+    [
+      'scenario',
+      'per second',
+      'rounds',
+      'p50 ms',
+      'p99 ms',
+      'rounds',
+      'CPU µs',
+      'livez p99',
+      'rounds',
+      'of it the prober',
+      'refused',
+    ],
+    all.map(({ name, perSecond, p50, p99, micros, livezP99, proberLateP99, refused }) => [
+      name,
+      number(perSecond.median),
+      range(perSecond),
+      number(p50.median),
+      number(p99.median),
+      range(p99),
+      number(micros.median),
+      number(livezP99.median),
+      range(livezP99),
+      number(proberLateP99.median),
+      String(refused),
+    ]),
+  );
+}
+
+function storms({ storms }) {
+  if (storms.length === 0) return [];
+  const percent = ({ median }) => `${(median * 100).toFixed(0)} %`;
+  return [
     ...table(
-      ['latency, ms', 'calm p50', 'p99', 'storm p50', 'p99', 'p99 of rounds', 'max'],
-      storms.flatMap(({ engine, calm, stormy }) =>
-        ['me', 'livez'].map((name) => [
-          `${name} (${engine})`,
-          ms(calm[name].p50),
-          ms(calm[name].p99),
-          ms(stormy[name].p50),
-          ms(stormy[name].p99),
-          stormy[name].p99Rounds.map(ms).join(' '),
-          ms(stormy[name].max),
-        ]),
-      ),
-    ),
-    '',
-    ...table(
-      ['per second', 'bare hashes', 'logins', 'share', 'logins while probed', 'share', 'refused'],
-      storms.map(({ engine, threads, bare, alone, aloneShare, probed, probedShare, refused }) => [
+      ['per second', 'bare hashes', 'logins', 'share', 'logins beside reads', 'share', 'refused'],
+      storms.map(({ engine, threads, bare, alone, aloneShare, beside, besideShare, refused }) => [
         `${engine}, ${threads} threads`,
-        bare.median.toFixed(2),
-        alone.median.toFixed(2),
-        percent(aloneShare.median),
-        probed.median.toFixed(2),
-        percent(probedShare.median),
+        number(bare.median),
+        number(alone.median),
+        percent(aloneShare),
+        number(beside.median),
+        percent(besideShare),
         String(refused),
       ]),
     ),
     '',
     ...table(
-      ['bar', 'measured', 'allowed', ''],
-      verdicts.map(({ name, value, sign, bar, unit, passes }) => [
-        name,
-        `${Number.isInteger(value) ? value : value.toFixed(2)} ${unit}`.trim(),
-        `${sign} ${bar} ${unit}`.trim(),
-        passes ? 'pass' : 'FAIL',
+      ['latency, ms', 'me p50', 'me p99', 'rounds', 'max', 'livez p99', 'rounds', 'max', 'of it the prober'],
+      storms.flatMap(({ engine, calm, stormy }) =>
+        [
+          [`without a storm, ${engine}`, calm],
+          [`login storm, ${engine}`, stormy],
+        ].map(([name, { meP50, meP99, meMax, livezP99, livezMax, proberLateP99 }]) => [
+          name,
+          number(meP50.median),
+          number(meP99.median),
+          range(meP99),
+          number(meMax.max),
+          number(livezP99.median),
+          range(livezP99),
+          number(livezMax.max),
+          number(proberLateP99.median),
+        ]),
+      ),
+    ),
+  ];
+}
+
+function memory({ start, mixed }) {
+  const lines = [];
+  if (start)
+    lines.push(`cold start to ready: ${number(start.median)} s (${range(start)}, ${start.rounds} starts)`);
+  if (mixed) {
+    const { idle, after, highest, growth, loadSeconds } = mixed.memory;
+    lines.push(
+      `resident memory: ${number(idle)} MB idle, ${number(highest)} at most during ${loadSeconds} s of mixed load, ${number(after)} after it ` +
+        `(${growth >= 0 ? '+' : ''}${(growth * 100).toFixed(1)} %)`,
+    );
+  }
+  return lines;
+}
+
+function verdicts({ verdicts }) {
+  if (verdicts.length === 0) return [];
+  return table(
+    ['bar', 'measured', 'rounds', 'allowed', ''],
+    verdicts.map(({ name, figure, sign, limit, passes }) => [
+      name,
+      figure ? `${number(figure.median)} ${figure.unit}` : 'not measured',
+      figure ? range(figure) : '',
+      `${sign} ${limit}${figure ? ` ${figure.unit}` : ''}`,
+      passes ? 'pass' : 'FAIL',
+    ]),
+  );
+}
+
+/** @returns {string} what a person reads of two runs */
+export function reportComparison(a, b) {
+  const of = ({ date, seconds: _, ...code }) => `${date}, commit ${nameCode(code)}`;
+  const say = ({ differs }) =>
+    differs === undefined ? 'no spread known' : differs ? 'differs' : 'within the spread';
+  return [
+    `A: ${of(a)}`,
+    `B: ${of(b)}`,
+    ...doubts(a, b).map((doubt) => `! ${doubt}`),
+    '',
+    ...table(
+      ['', 'unit', 'A', 'rounds', 'B', 'rounds', 'B / A', ''],
+      compare(a, b).map((row) => [
+        row.label,
+        row.unit,
+        number(row.a.median),
+        range(row.a),
+        number(row.b.median),
+        range(row.b),
+        row.ratio.toFixed(2),
+        say(row),
       ]),
     ),
   ].join('\n');
-}
-
-/** Keeps everything that was measured beside this file; git ignores it. */
-export function save(result) {
-  mkdirSync(results, { recursive: true });
-  const file = fileURLToPath(new URL(`${result.machine.date.replaceAll(':', '-')}.json`, results));
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
-  return file;
-}
-
-const ms = (value) => value.toFixed(1);
-const percent = (share) => `${(share * 100).toFixed(0)} %`;
-
-function table(head, rows) {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-/** What the figures were measured on. */
-export async function describeMachine(database) {
-  const { version, fsync, synchronous_commit } = await database.ask(
-    `SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
-      current_setting('synchronous_commit') AS synchronous_commit`,
-  );
-  return {
-    cores: availableParallelism(),
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    platform: `${process.platform} ${process.arch}`,
-    node: process.version,
-    postgres: version,
-    durability: `fsync ${fsync}, synchronous_commit ${synchronous_commit}`,
-    commit: commit(),
-    loadAverage: loadavg()[0],
-    date: new Date().toISOString(),
-  };
-}
-
-function commit() {
-  const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' });
-  const head = git('rev-parse', '--short', 'HEAD');
-  if (head.status !== 0) return 'unknown';
-  const changed = git('status', '--porcelain', '--', 'src', 'package-lock.json').stdout !== '';
-  return head.stdout.trim() + (changed ? ' and uncommitted changes' : '');
-}
-
-/** Nearest rank, of sorted numbers. */
-export function quantile(sorted, share) {
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
-}
-
-/** The middle of some rounds, and how far they lie apart. */
-export function spread(numbers) {
-  return { median: median(numbers), least: Math.min(...numbers), greatest: Math.max(...numbers) };
 }

@@ -1,90 +1,137 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isMainThread } from 'node:worker_threads';
-import { freePort, stop, untilServing } from '../scripts/processes.mjs';
+import { root } from '../scripts/build.mjs';
+import { freePort, stop } from '../scripts/processes.mjs';
+import { cpuMicrosBetween, cpuTimes, residentMegabytes } from './usage.mjs';
 
 /**
- * Starts Gatehouse as it ships: production, default settings, one log line a request into a file. Only the engine is
- * chosen, and the pause before it closes, which has nothing to do with its speed.
+ * Starts Gatehouse as it ships: the command of `npm start`, in production with default settings, one log line a request into a file.
+ * Only what is given differs, and the pause before it closes, which has nothing to do with its speed.
+ *
+ * @param {{ folder: string, databaseUrl: string, secrets: Record<string, string>, guard?: object, engine?: string, workers?: number,
+ *   settings?: Record<string, string> }} options
  */
-export async function startGatehouse({ folder, databaseUrl, secrets, engine = 'auto' }) {
-  return startServer({
-    script: fileURLToPath(new URL('../dist/server.js', import.meta.url)),
-    name: `gatehouse-${engine}`,
-    folder,
+export async function startGatehouse({ engine = 'auto', workers = 1, settings, secrets, ...where }) {
+  const server = await startServer({
+    ...where,
+    args: startArguments(),
+    name: `gatehouse-${engine}-${workers}`,
     probe: '/readyz',
     env: {
       ...secrets,
-      DATABASE_URL: databaseUrl,
       PASSWORD_HASH_ENGINE: engine,
+      ...(workers > 1 && { WEB_CONCURRENCY: String(workers) }),
       SHUTDOWN_DELAY_MS: '0',
       // The usual one may be taken
       METRICS_PORT: String(await freePort()),
+      ...settings,
     },
   });
+  // The other workers start when the first one listens, and take about as long; nothing says from outside when all serve
+  if (workers > 1) await sleep(2 * server.readyMs);
+  return server;
 }
 
-/** Starts the bare service (floor.mjs) that Gatehouse's cost is compared with. */
-export function startFloor({ folder, databaseUrl, secrets }) {
-  return startServer({
-    script: fileURLToPath(new URL('floor.mjs', import.meta.url)),
-    name: 'bare',
-    folder,
-    probe: '/',
-    env: { ...secrets, DATABASE_URL: databaseUrl },
-  });
+/** What `npm start` gives to Node, flags included. */
+function startArguments() {
+  const { start } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).scripts;
+  const [node, ...args] = start.split(' ');
+  const script = args.pop();
+  if (node !== 'node' || script === undefined)
+    throw new Error(`npm start is not a script for Node: ${start}`);
+  return [...args, path.join(root, script)];
 }
+
+/** Starts Fastify with the same routes and statements (floor.mjs). */
+export function startFloor({ secrets, ...where }) {
+  return startServer({ ...where, args: [here('floor.mjs')], name: 'floor', probe: '/livez', env: secrets });
+}
+
+/** Starts Fastify with a single route (bare.mjs). */
+export function startBare({ secrets: _, ...where }) {
+  return startServer({ ...where, args: [here('bare.mjs')], name: 'bare', probe: '/', env: {} });
+}
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 /**
  * Starts a server in a process of its own and waits until it answers.
  *
- * @param {{ script: string, name: string, folder: string, probe: string, env: Record<string, string> }} options
- *   `folder` takes its stdout and is its working directory, where no .env lies; `probe` is a path that answers 200
- *   once it serves
+ * @param {{ args: string[], name: string, folder: string, databaseUrl: string, probe: string, env: Record<string, string>,
+ *   guard?: { watch: (pid: number) => void, release: (pid: number) => void } }} options `folder` takes its stdout and is its working
+ *   directory, where no .env lies; `probe` is a path that answers 200 once it serves
  */
-async function startServer({ script, name, folder, probe, env }) {
+async function startServer({ args, name, folder, databaseUrl, probe, env, guard }) {
   const port = await freePort();
   const stdout = openSync(path.join(folder, `${name}.log`), 'a');
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(process.execPath, ['--import', import.meta.url, script], {
+  const began = performance.now();
+  const child = spawn(process.execPath, args, {
     cwd: folder,
-    stdio: ['ignore', stdout, 'inherit', 'ipc'],
-    env: { PATH, HOME, TMPDIR, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...env },
-  });
-  const url = `http://127.0.0.1:${port}`;
-  const server = {
-    url,
-    /** Microseconds of CPU time, user and system, of all threads since the process began. */
-    async cpuMicros() {
-      const answer = once(child, 'message');
-      child.send('cpu');
-      const [{ cpuMicros }] = await answer;
-      return cpuMicros;
+    stdio: ['ignore', stdout, 'inherit'],
+    env: {
+      PATH,
+      HOME,
+      TMPDIR,
+      NODE_ENV: 'production',
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      DATABASE_URL: databaseUrl,
+      ...env,
     },
-    stop: () => stop(child),
+  });
+  guard?.watch(child.pid);
+  const server = {
+    url: `http://127.0.0.1:${port}`,
+    /** Milliseconds from spawn to the first 200 of its probe. */
+    readyMs: Number.NaN,
+    /** Microseconds of CPU time, of all threads and workers, that some work takes it. */
+    async cpuMicros(work) {
+      const before = cpuTimes(child.pid);
+      const result = await work();
+      return { result, micros: cpuMicrosBetween(before, cpuTimes(child.pid)) };
+    },
+    /** MB of resident memory, of all workers. */
+    residentMegabytes: () => residentMegabytes(child.pid),
+    async stop() {
+      await stop(child);
+      guard?.release(child.pid);
+    },
   };
   try {
-    await untilServing(child, url + probe, name);
+    await untilReady(child, server.url + probe, name);
   } catch (error) {
     await server.stop();
     throw error;
   }
+  server.readyMs = performance.now() - began;
   return server;
 }
 
-/** In a measured server, which loads this file with --import: reports the CPU time it has used. */
-function reportCpu() {
-  process.on('message', (question) => {
-    const { user, system } = process.cpuUsage();
-    if (question === 'cpu') process.send({ cpuMicros: user + system });
-  });
-  // No server may outlive a run that was killed
-  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-  process.channel.unref();
+/** Asks often, as this measures how long a start takes. */
+async function untilReady(child, url, name) {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode} while starting`);
+    if ((await statusOf(url)) === 200) return;
+    await sleep(5);
+  }
+  throw new Error(`${name} did not answer at ${url} within a minute`);
 }
 
-// Worker threads load this too, but have no channel
-if (isMainThread && process.execArgv.includes(import.meta.url)) reportCpu();
+/** Undefined when there is no answer. */
+function statusOf(url) {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: 5000 }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode));
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(undefined));
+  });
+}

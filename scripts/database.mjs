@@ -29,9 +29,10 @@ export async function openDatabase({ purpose, serverUrl, settings = {}, onProgre
     url: at(name),
     /** The first row that a statement gives in the server's database `postgres`. */
     ask: (sql) => ask(at('postgres'), sql),
-    async close() {
+    /** Drops the database, unless it is to be kept, and stops what was started for it. */
+    async close({ keep = false } = {}) {
       try {
-        await ask(at('postgres'), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+        if (!keep) await ask(at('postgres'), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
       } finally {
         await server.stop();
       }

@@ -7,7 +7,6 @@ import authenticate, { requireAccessToken } from './http/authenticate.ts';
 import { requireClient } from './http/authenticate-client.ts';
 import connections from './http/connections.ts';
 import deadline from './http/deadline.ts';
-import docs from './http/docs.ts';
 import errorHandler from './http/error-handler.ts';
 import forms from './http/forms.ts';
 import health, { type Lifecycle, requireStarted } from './http/health.ts';
@@ -91,7 +90,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   // What a person is sent to read: without the pages that is the contract, which clients need in any case
   const documentation = config.DOCS ? '/docs' : '/openapi.json';
   await app.register(openapi, { documentation });
-  if (config.DOCS) await app.register(docs);
+  if (config.DOCS) await app.register((await import('./http/docs.ts')).default);
 
   await app.register(postgres, { ...config, trace: deps.tracing?.statement });
   const keys = tokenKeys(config);
@@ -123,6 +122,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     connections: app.connections,
     pool: app.pg.pool,
     poolWait: app.poolWait,
+    sharedConnections: app.sharedConnections,
     overload: app.overload,
     rateLimits: app.rateLimits,
     proxyWatch: app.proxyWatch,
@@ -151,13 +151,13 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
 
     await api.register(registerRoutes, domain);
     await api.register(loginRoutes, domain);
-    await api.register(refreshRoutes, domain);
+    await api.register(refreshRoutes, { ...domain, db: app.refreshes });
     await api.register(logoutRoutes, domain);
 
     await api.register(async (authenticated) => {
       authenticated.addHook('onRequest', requireAccessToken(domain.tokens.access));
-      await authenticated.register(meRoutes, domain);
-      await authenticated.register(userRoutes, domain);
+      await authenticated.register(meRoutes, { db: app.reads });
+      await authenticated.register(userRoutes, { db: app.reads });
       await authenticated.register(sessionRoutes, domain);
       await authenticated.register(logoutAllRoutes, domain);
     });

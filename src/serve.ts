@@ -1,20 +1,18 @@
 import { availableParallelism } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { buildApp } from './app.ts';
 import type { Member } from './cluster/member.ts';
 import { type Config, publishTelemetrySettings } from './config/config.ts';
 import { withinOpenFiles } from './http/open-files.ts';
 import type { Service } from './lifetime.ts';
 import { type EventListener, Events } from './observability/events.ts';
-import { Metrics } from './observability/metrics.ts';
-import { serveMetrics } from './observability/metrics-server.ts';
+import type { Metrics } from './observability/metrics.ts';
 import { securityLog } from './observability/security-log.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { startPasswordHasher } from './passwords/hasher.ts';
 import { loadPasswordPolicy } from './passwords/password-policy.ts';
 import { ListenError } from './start-failure.ts';
-import { prepareStorage } from './storage/prepare-database.ts';
+import { lookAhead, prepareStorage } from './storage/prepare-database.ts';
 
 // Connections that the system may keep until they are accepted. In a flood Node's 511 run out, and a probe that then comes is
 // dropped and tries again after a second, which is too late for it
@@ -38,9 +36,7 @@ export async function serve(config: Config, service: Service, part?: Part): Prom
   const metrics = await openMetrics(config, { ...service, events, member });
   const tracing = await openTracing(config, service);
   metrics?.watch({ spans: tracing?.spans ?? { lost: 0 } });
-  const passwordPolicy = await loadPasswordPolicy(config);
-  stopping.signal.throwIfAborted();
-  const hasher = await startPasswordHasher({
+  const hashing = startPasswordHasher({
     cost: config.BCRYPT_COST,
     engine: config.PASSWORD_HASH_ENGINE,
     maxWaitMs: config.HASH_MAX_WAIT_MS,
@@ -49,8 +45,21 @@ export async function serve(config: Config, service: Service, part?: Part): Prom
     events,
     trace: tracing?.hash,
   });
+  opened.push(() =>
+    hashing.then(
+      (hasher) => hasher.close(),
+      // Said by whoever waits for it below
+      () => {},
+    ),
+  );
+  const ahead = member ? undefined : lookAhead(config, logger);
+  // Most of a start is the loading of modules: meanwhile the threads start, and the database answers
+  const [{ buildApp }, passwordPolicy, hasher] = await Promise.all([
+    import('./app.ts'),
+    loadPasswordPolicy(config),
+    hashing,
+  ]);
   metrics?.watch({ hasher });
-  opened.push(() => hasher.close());
   stopping.signal.throwIfAborted();
   // Of workers the primary has said it, and handed down what it comes to
   const affordable = part ? config : withinOpenFiles(config, hasher.threads, logger);
@@ -69,7 +78,7 @@ export async function serve(config: Config, service: Service, part?: Part): Prom
     throw new ListenError(config, 'PORT', error);
   });
   if (member) await member.admission(stopping.signal);
-  else await prepareStorage(config, { log: logger, signal: stopping.signal });
+  else await prepareStorage(config, { log: logger, signal: stopping.signal }, ahead);
   stopping.signal.throwIfAborted();
   lifecycle.phase = 'serving';
 }
@@ -90,6 +99,7 @@ async function openMetrics(
   { logger, lifecycle, events, opened, member }: Service & { events: Events; member: Member | undefined },
 ): Promise<Metrics | undefined> {
   if (config.METRICS_PORT === 0) return undefined;
+  const { Metrics } = await import('./observability/metrics.ts');
   const metrics = new Metrics();
   events.listen(metrics.listener);
   metrics.watch({ lifecycle });
@@ -97,6 +107,7 @@ async function openMetrics(
     member.shareMetrics(() => metrics.snapshot());
     return metrics;
   }
+  const { serveMetrics } = await import('./observability/metrics-server.ts');
   const address = { host: config.METRICS_HOST, port: config.METRICS_PORT };
   const close = await serveMetrics(metrics, address, logger).catch((error: unknown) => {
     throw new ListenError(config, 'METRICS_PORT', error);

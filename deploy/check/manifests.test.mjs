@@ -158,7 +158,7 @@ test('the overlay brings what it is there for', {
   const { metadata, data } = one('ConfigMap');
   assert.equal(container(one('Deployment')).envFrom[0].configMapRef.name, metadata.name);
   assert.equal(data.NODE_ENV, 'production');
-  assert.equal(data.DATABASE_POOL_SIZE, '6');
+  assert.equal(data.DATABASE_POOL_SIZE, '4');
   assert.equal(one('HorizontalPodAutoscaler').spec.maxReplicas, 10);
   // Whom kustomize's labels must leave alone: the selectors of others' pods
   const peers = one('NetworkPolicy').spec.egress.flatMap(({ to = [] }) => to);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
-import envSchema from 'env-schema';
+import { Ajv, type ValidateFunction } from 'ajv';
 import { StartError } from '../errors.ts';
 import { loadTokenKeys, type TokenKeys } from '../keys/token-keys.ts';
 import { keyFileProblems, secretProblems } from './key-rules.ts';
@@ -161,12 +161,6 @@ function readDotenv(path: string): NodeJS.Dict<string> {
   }
 }
 
-interface SchemaError {
-  instancePath: string;
-  message?: string;
-  params: { allowedValues?: string[] };
-}
-
 /** Validates against the schema; what is invalid is reported and then taken as not set, so that all else is checked too. */
 function validate(given: NodeJS.Dict<string>): { settings: Settings; problems: string[] } {
   // The validator's coercion would take "0x50", "8e3" and even "Infinity", which no maximum stops
@@ -175,25 +169,38 @@ function validate(given: NodeJS.Dict<string>): { settings: Settings; problems: s
     .map(([name]) => name);
   const problems = notIntegers.map((name) => `${name} must be integer`);
   const variables = without(given, notIntegers);
-  const parse = (data: NodeJS.Dict<string>) =>
-    envSchema<Settings>({ schema: settingsSchema, data, env: false });
-  try {
-    return { settings: parse(variables), problems };
-  } catch (error) {
-    const { errors } = error as { errors?: SchemaError[] };
-    if (errors === undefined) throw error;
-    const invalid = errors.map((each) => ({ ...each, name: each.instancePath.slice(1) }));
-    problems.push(...invalid.map(({ name, message, params }) => describe(name, message, params)));
-    const names = invalid.map(({ name }) => name);
-    return { settings: parse(without(variables, names)), problems };
-  }
+  const isValid = compileSettings();
+  // What is valid is then filled with the defaults, and each text turned into what the schema says
+  const settings: unknown = { ...variables };
+  if (isValid(settings)) return { settings, problems };
+  const invalid = (isValid.errors ?? []).map((each) => ({ ...each, name: each.instancePath.slice(1) }));
+  problems.push(...invalid.map(({ name, message, params }) => describe(name, message, params)));
+  const names = invalid.map(({ name }) => name);
+  const rest: unknown = { ...without(variables, names) };
+  if (!isValid(rest)) throw new Error('What is left of the settings is invalid as well');
+  return { settings: rest, problems };
+}
+
+function compileSettings(): ValidateFunction<Settings> {
+  // That the schema is one is for a test to say: asking it takes as long again, at each start
+  const ajv = new Ajv({
+    allErrors: true,
+    removeAdditional: true,
+    useDefaults: true,
+    coerceTypes: true,
+    meta: false,
+    validateSchema: false,
+    // It runs once or twice
+    code: { optimize: false },
+  });
+  return ajv.compile<Settings>(settingsSchema);
 }
 
 function without(variables: NodeJS.Dict<string>, names: string[]): NodeJS.Dict<string> {
   return Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
 }
 
-function describe(name: string, message: string | undefined, params: SchemaError['params']): string {
+function describe(name: string, message: string | undefined, params: { allowedValues?: string[] }): string {
   if (params.allowedValues) return `${name} must be one of ${params.allowedValues.join(', ')}`;
   if (message === 'must be boolean') return `${name} must be true or false`;
   if (name === 'REDIS_URL') return 'REDIS_URL must start with redis:// or rediss://';

@@ -2,8 +2,9 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { maxConnections as forScrapes } from '../observability/metrics-server.ts';
 
-// Besides clients, the database, threads and metrics: the log, the listener, and what Node itself keeps open
-const ownFiles = 40;
+// Besides clients, the pool, threads and metrics: the database's other connections, the log, the listener, and what Node itself
+// keeps open
+const ownFiles = 43;
 const filesOfThread = 4;
 
 /**

@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { stringify } from 'yaml';
 import { complete, type Document, type NotesByOperation, takeNotes } from './document.ts';
 import { noBody } from './schemas/no-body.ts';
+import { toYaml } from './yaml.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -83,17 +83,21 @@ export default fp<OpenapiOptions>(
       json ??= Buffer.from(JSON.stringify(app.swagger()));
       return json;
     };
-    let yaml: Buffer | undefined;
+    let yaml: Promise<Uint8Array> | undefined;
     const asYaml = () => {
-      yaml ??= Buffer.from(stringify(app.swagger(), { lineWidth: 0, aliasDuplicateObjects: false }));
+      yaml ??= toYaml(asJson()).catch((error: unknown) => {
+        // Whoever asks next may have more luck
+        yaml = undefined;
+        throw error;
+      });
       return yaml;
     };
     app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
       reply.type('application/json; charset=utf-8').send(asJson()),
     );
     // RFC 9512
-    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
-      reply.type('application/yaml; charset=utf-8').send(asYaml()),
+    app.get('/openapi.yaml', { schema: { hide: true } }, async (_request, reply) =>
+      reply.type('application/yaml; charset=utf-8').send(await asYaml()),
     );
   },
   { name: 'openapi' },

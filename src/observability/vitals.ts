@@ -13,6 +13,7 @@ export interface Vitals {
     readonly options: { readonly max: number };
   };
   poolWait: { estimateMs(): number };
+  sharedConnections: Readonly<Record<string, { readonly open: number; readonly inFlight: number }>>;
   overload: { readonly share: number };
   rateLimits: { readonly store: LimitStore };
   proxyWatch: { readonly isUncovered: boolean };
@@ -35,13 +36,14 @@ type LimitStore = (typeof limitStores)[number];
 
 /** Adds the metrics of what is given. */
 export function vitalsMetrics(registers: Registry[], vitals: Partial<Vitals>): void {
-  const { lifecycle, hasher, connections, pool, poolWait, overload, rateLimits, proxyWatch, spans, pruner } =
-    vitals;
+  const { lifecycle, hasher, connections, pool, poolWait, sharedConnections, overload } = vitals;
+  const { rateLimits, proxyWatch, spans, pruner } = vitals;
   if (lifecycle) lifecycleMetrics(registers, lifecycle);
   if (hasher) hasherMetrics(registers, hasher);
   if (connections) connectionMetrics(registers, connections);
   if (pool) poolMetrics(registers, pool);
   if (poolWait) poolWaitMetric(registers, poolWait);
+  if (sharedConnections) sharedMetrics(registers, sharedConnections);
   if (overload) overloadMetric(registers, overload);
   if (rateLimits) rateLimitMetric(registers, rateLimits);
   if (proxyWatch) proxyMetric(registers, proxyWatch);
@@ -128,6 +130,26 @@ function poolWaitMetric(registers: Registry[], poolWait: Vitals['poolWait']): vo
     'How long a statement handed in now would wait for a connection',
     () => poolWait.estimateMs() / 1000,
     'max',
+  );
+}
+
+function sharedMetrics(registers: Registry[], shared: Vitals['sharedConnections']): void {
+  const byUse = (name: string, help: string, read: (use: { open: number; inFlight: number }) => number) => {
+    const labelNames = ['use'];
+    const collect = () => {
+      for (const [use, connections] of Object.entries(shared)) gauge.set({ use }, read(connections));
+    };
+    const gauge = new Gauge({ name, help, labelNames, registers, collect });
+  };
+  byUse(
+    'gatehouse_database_shared_connections',
+    'Open connections that statements share',
+    ({ open }) => open,
+  );
+  byUse(
+    'gatehouse_database_shared_in_flight',
+    'Statements sent on shared connections that are not answered yet',
+    ({ inFlight }) => inFlight,
   );
 }
 

@@ -18,9 +18,17 @@ export interface BcryptEngine {
   bcrypt(text: string, setting: string): string;
 }
 
-/** The native engine was asked for and does not load. */
+/** The native engine was asked for and does not load; the cause says why. */
 export class EngineMissingError extends StartError {
   override readonly name = 'EngineMissingError';
+
+  constructor(cause: unknown) {
+    super(
+      'PASSWORD_HASH_ENGINE is native, but the optional package @node-rs/bcrypt does not load on this machine; ' +
+        'install it, or use auto or bcryptjs',
+      { cause },
+    );
+  }
 }
 
 /**
@@ -34,11 +42,7 @@ export async function loadEngine(choice: EngineChoice): Promise<BcryptEngine> {
     return await loadNative();
   } catch (cause) {
     if (choice === 'auto') return loadBcryptjs();
-    throw new EngineMissingError(
-      'PASSWORD_HASH_ENGINE is native, but the optional package @node-rs/bcrypt does not load on this machine; ' +
-        'install it, or use auto or bcryptjs',
-      { cause },
-    );
+    throw new EngineMissingError(cause);
   }
 }
 

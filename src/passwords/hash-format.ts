@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { decodeBase64, encodeBase64 } from 'bcryptjs';
 
 /** `$2b$12$` + 22 characters of salt + 31 of digest, as OpenBSD's bcrypt writes it. */
@@ -54,7 +54,7 @@ export function parseStoredHash(stored: string): StoredHash | null {
   if (groups === undefined) return null;
   const { cost: costDigits, salt = '', digest = '', version, ident, oldIdent } = groups;
   const cost = Number(costDigits);
-  if (cost < 4 || cost > 31) return null;
+  if (!isCost(cost)) return null;
   const common = { cost, salt: canonical(salt, saltBytes), digest: canonical(digest, digestBytes) };
   // The casts repeat what the patterns let through.
   if (plain !== undefined) return { form: 'bcrypt', ident: ident as PlainHash['ident'], ...common };
@@ -64,6 +64,11 @@ export function parseStoredHash(stored: string): StoredHash | null {
     ident: (ident ?? oldIdent) as DigestedHash['ident'],
     ...common,
   };
+}
+
+/** log2 of the rounds, within what bcrypt's format can say. */
+function isCost(cost: number): boolean {
+  return cost >= 4 && cost <= 31;
 }
 
 function canonical(base64: string, bytes: number): string {
@@ -88,6 +93,18 @@ export function bcryptSetting(
 /** 16 random bytes in bcrypt's alphabet, 22 characters. */
 export function encodeSalt(random: Uint8Array): string {
   return encodeBase64(random, saltBytes);
+}
+
+/**
+ * A hash of this cost that was never computed from a password, and that none will be found for: the chance that one
+ * matches its random digest is 1 in 2^184. Verifying against it takes as long as against any other.
+ *
+ * @throws RangeError when there are no hashes of this cost
+ */
+export function unmatchableHash(cost: number): PlainHash {
+  if (!isCost(cost)) throw new RangeError(`bcrypt has no cost of ${cost}`);
+  const digest = encodeBase64(randomBytes(digestBytes), digestBytes);
+  return { form: 'bcrypt', ident: '2b', cost, salt: encodeSalt(randomBytes(saltBytes)), digest };
 }
 
 /**

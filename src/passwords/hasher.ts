@@ -1,14 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { EventSink } from '../observability/events.ts';
-import { type EngineChoice, type EngineName, loadEngine } from './engine.ts';
-import { needsRehash, parseStoredHash, type StoredHash } from './hash-format.ts';
+import { type EngineChoice, EngineMissingError, type EngineName } from './engine.ts';
+import { needsRehash, parseStoredHash, unmatchableHash } from './hash-format.ts';
 import { HashQueue, type MeasuredWork } from './hash-queue.ts';
 import { preparePassword } from './policy.ts';
-import type { HashResult, VerifyResult, WorkerSetup, WorkerTask } from './worker.ts';
+import type {
+  Calibration,
+  CalibrationTask,
+  EngineMissing,
+  HashResult,
+  VerifyResult,
+  WorkerSetup,
+  WorkerTask,
+} from './worker.ts';
 
 export interface PasswordVerdict {
   matches: boolean;
@@ -71,9 +78,6 @@ export interface PasswordHasherOptions {
 /** One odd hash must not slow every refusal down without bound; this is the most that BCRYPT_COST may be. */
 const maxRefusalCost = 16;
 
-/** A cheap warm-up, so that the JIT has compiled bcryptjs before anything is measured. */
-const warmUpCost = 7;
-
 /**
  * Starts the hashing threads, measures them, and resolves when every one is ready.
  *
@@ -81,9 +85,10 @@ const warmUpCost = 7;
  */
 export async function startPasswordHasher(options: PasswordHasherOptions): Promise<PasswordHasher> {
   const threads = options.threads ?? availableParallelism();
-  const { name: engine } = await loadEngine(options.engine);
-  const pool = createPool(threads, { engine, cost: options.cost });
-  const { dummy, msPerHash } = await calibrate(pool, threads, options.cost).catch(async (error: unknown) => {
+  // For accounts that do not exist
+  const nobodys = unmatchableHash(options.cost);
+  const pool = createPool(threads, { engine: options.engine, cost: options.cost });
+  const { engine, msPerHash } = await calibrate(pool, threads).catch(async (error: unknown) => {
     await pool.destroy();
     throw error;
   });
@@ -124,7 +129,7 @@ export async function startPasswordHasher(options: PasswordHasherOptions): Promi
       const prepared = preparePassword(rawPassword);
       const candidates = prepared === rawPassword ? [prepared] : [prepared, rawPassword];
       const known = stored === null ? null : parseStoredHash(stored);
-      const target = known ?? dummy;
+      const target = known ?? nobodys;
       refusalCost = Math.max(refusalCost, Math.min(target.cost, maxRefusalCost));
       const hashes = candidates.length * 2 ** (Math.max(refusalCost, target.cost) - options.cost);
       const task: WorkerTask = { kind: 'verify', candidates, target, refusalCost };
@@ -151,36 +156,29 @@ function createPool(threads: number, workerData: WorkerSetup): Piscina {
     minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: 1,
+    // What a thread makes is a few strings at a time, for which V8 would keep 16 MB or more
+    resourceLimits: { maxYoungGenerationSizeMb: 2 },
     // Threads have a priority of their own on Linux only; elsewhere this would slow the whole process down.
     niceIncrement: process.platform === 'linux' ? 10 : 0,
   });
 }
 
-/**
- * Hashes on every thread at once, as they will under load: the seed of the queue's estimate, and a hash of
- * nothing anybody knows, for accounts that do not exist.
- */
-async function calibrate(
-  pool: Piscina,
-  threads: number,
-  cost: number,
-): Promise<{ dummy: StoredHash; msPerHash: number }> {
-  const onEveryThread = (atCost: number) => {
-    const password = randomBytes(32).toString('base64url');
-    const task: WorkerTask = { kind: 'hash', password, cost: atCost };
-    return Promise.all(Array.from({ length: threads }, () => runTask<HashResult>(pool, task)));
-  };
-  const measure = async () => {
-    await onEveryThread(Math.min(cost, warmUpCost));
-    return onEveryThread(cost);
-  };
+/** Hashes on every thread at once, as they will under load: the seed of the queue's estimate. */
+async function calibrate(pool: Piscina, threads: number): Promise<Calibration> {
+  const task: CalibrationTask = { kind: 'calibration' };
+  const measured = Promise.all(
+    Array.from({ length: threads }, () => runTask<Calibration | EngineMissing>(pool, task)),
+  );
   // When a thread cannot start, piscina emits an error and leaves its tasks waiting for ever.
-  const results = await Promise.race([measure(), firstError(pool)]);
+  const results = (await Promise.race([measured, firstError(pool)])).map((result) => {
+    if (!('missing' in result)) return result;
+    const { message, code } = result.missing;
+    throw new EngineMissingError(Object.assign(new Error(message), { code }));
+  });
   const [first] = results;
-  const dummy = first === undefined ? null : parseStoredHash(first.stored);
-  if (dummy === null) throw new Error('The password hash engine gave no hash');
-  const totalMs = results.reduce((sum, result) => sum + result.durationMs, 0);
-  return { dummy, msPerHash: totalMs / results.length };
+  if (first === undefined) throw new Error('There are no password hashing threads');
+  const totalMs = results.reduce((sum, { msPerHash }) => sum + msPerHash, 0);
+  return { engine: first.engine, msPerHash: totalMs / results.length };
 }
 
 function firstError(pool: Piscina): Promise<never> {
@@ -191,7 +189,7 @@ function firstError(pool: Piscina): Promise<never> {
   });
 }
 
-async function runTask<T>(pool: Piscina, task: WorkerTask): Promise<T> {
+async function runTask<T>(pool: Piscina, task: WorkerTask | CalibrationTask): Promise<T> {
   try {
     return (await pool.run(task)) as T;
   } catch (error) {

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { workerData } from 'node:worker_threads';
-import { type BcryptEngine, type EngineName, loadEngine } from './engine.ts';
+import {
+  type BcryptEngine,
+  type EngineChoice,
+  EngineMissingError,
+  type EngineName,
+  loadEngine,
+} from './engine.ts';
 import {
   bcryptInput,
   bcryptSetting,
@@ -15,7 +21,7 @@ import {
 import type { MeasuredWork } from './hash-queue.ts';
 
 export interface WorkerSetup {
-  engine: EngineName;
+  engine: EngineChoice;
   /** The configured cost: the unit that work is counted in. */
   cost: number;
 }
@@ -44,19 +50,68 @@ export interface VerifyResult extends MeasuredWork {
   matched: string | null;
 }
 
+/** Which engine there is, and how quick it is. */
+export interface CalibrationTask {
+  kind: 'calibration';
+}
+
+export interface Calibration {
+  engine: EngineName;
+  /** Milliseconds of one hash at the configured cost. */
+  msPerHash: number;
+}
+
+/** Why the engine that was asked for does not load. An error would lose its code on the way between threads. */
+export interface EngineMissing {
+  missing: { message: string; code: string | undefined };
+}
+
 export type WorkerTask = HashTask | VerifyTask;
 export type WorkerResult = HashResult | VerifyResult;
+type CalibrationResult = Calibration | EngineMissing;
 
 /** piscina waits for this before it counts the thread as ready. */
 export default start(workerData as WorkerSetup);
 
-async function start({ engine: name, cost }: WorkerSetup): Promise<(task: WorkerTask) => WorkerResult> {
-  const engine = await loadEngine(name);
+async function start({
+  engine: choice,
+  cost,
+}: WorkerSetup): Promise<(task: WorkerTask | CalibrationTask) => WorkerResult | CalibrationResult> {
+  const engine = await loadEngine(choice).catch(explainMissing);
+  if ('missing' in engine) return () => engine;
   return (task) => {
+    if (task.kind === 'calibration') return calibrate(engine, cost);
     const began = performance.now();
     const result = task.kind === 'hash' ? hash(engine, cost, task) : verify(engine, cost, task);
     return { ...result, durationMs: performance.now() - began };
   };
+}
+
+function explainMissing(error: unknown): EngineMissing {
+  if (!(error instanceof EngineMissingError)) throw error;
+  const { message, code } = error.cause as NodeJS.ErrnoException;
+  return { missing: { message, code } };
+}
+
+/** Some tens of milliseconds, rather than the hundreds of a hash at the cost that is configured: each costs twice the one before. */
+const calibrationCost = 8;
+const calibrationRounds = 3;
+
+/** Cheap, so that the JIT has compiled bcryptjs before anything is measured. */
+const warmUpCost = 7;
+
+/** The quickest counts: a process that starts has much else to do, which can only slow a hash down. */
+function calibrate(engine: BcryptEngine, usualCost: number): Calibration {
+  const cost = Math.min(usualCost, calibrationCost);
+  const salt = encodeSalt(randomBytes(16));
+  const measure = (atCost: number) => {
+    const began = performance.now();
+    engine.bcrypt('', bcryptSetting({ cost: atCost, salt }));
+    return performance.now() - began;
+  };
+  measure(Math.min(cost, warmUpCost));
+  const quickest = Math.min(...Array.from({ length: calibrationRounds }, () => measure(cost)));
+  return { engine: engine.name, msPerHash: quickest * 2 ** (usualCost - cost) };
 }
 
 type Unmeasured<T> = Omit<T, 'durationMs'>;

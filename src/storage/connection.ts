@@ -4,10 +4,14 @@ import pg from 'pg';
 
 const { builtins, getTypeParser } = pg.types;
 
-/** int8 becomes a number: ids stay far below 2^53, and the schemas hold them to it. */
+/** What makes a value of a column's text. int8 becomes a number: ids stay far below 2^53, and the schemas hold them to it. */
+export function typeParser(oid: number): (text: string) => unknown {
+  return oid === builtins.INT8 ? Number : getTypeParser(oid, 'text');
+}
+
 const types: CustomTypesConfig = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === builtins.INT8 && format !== 'binary' ? Number : getTypeParser(oid, format),
+    format === 'binary' ? getTypeParser(oid, format) : typeParser(oid),
 };
 
 /** Milliseconds. lock < statement < query, so that the innermost bound that applies names the cause. */
@@ -47,6 +51,9 @@ const sessionDefaults: ClientConfig = {
   options: '-c default_transaction_isolation=read\\ committed',
 };
 
+/** Seconds after which a connection is opened anew, so that it follows a moved primary or a changed DNS name. */
+export const lifetimeSeconds = 1800;
+
 export interface PoolSettings {
   DATABASE_URL: string;
   DATABASE_POOL_SIZE: number;
@@ -59,13 +66,22 @@ export function poolOptions(settings: PoolSettings): PoolConfig {
     ...(settings.DATABASE_PREPARED_STATEMENTS && sessionDefaults),
     max: settings.DATABASE_POOL_SIZE,
     idleTimeoutMillis: 30_000,
-    // Connections follow a moved primary or a changed DNS name within this time
-    maxLifetimeSeconds: 1800,
+    maxLifetimeSeconds: lifetimeSeconds,
   };
 }
 
-/** Ends a connection, also to a server that is beyond answering, which would keep the process from its end. */
-export async function hangUp(client: pg.Client): Promise<void> {
-  await Promise.race([client.end(), sleep(timeouts.end, undefined, { ref: false })]);
+/** Of a connection that statements share, on which none may wait for the one before it to be answered. */
+export function sharedOptions(settings: PoolSettings): ClientConfig {
+  const { DATABASE_URL } = settings;
+  // Its statements are bounded by the connection's watch: a timer for each would end all of them just so
+  return { ...connectionOptions(DATABASE_URL), ...sessionDefaults, query_timeout: undefined, pipeline: true };
+}
+
+/**
+ * Ends a connection once its statements are answered, also to a server that is beyond answering, which would keep the
+ * process from its end.
+ */
+export async function hangUp(client: pg.Client, boundMs: number = timeouts.end): Promise<void> {
+  await Promise.race([client.end(), sleep(boundMs, undefined, { ref: false })]);
   client.connection.stream.destroy();
 }

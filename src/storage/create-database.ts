@@ -8,7 +8,8 @@ export class MissingDatabaseError extends StartError {
   override readonly name = 'MissingDatabaseError';
 }
 
-const missingDatabase = '3D000';
+/** SQLSTATE invalid_catalog_name. */
+export const missingDatabase = '3D000';
 // Another process was faster: duplicate_database, or unique_violation in pg_database
 const alreadyThere = ['42P04', '23505'];
 

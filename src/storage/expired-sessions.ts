@@ -66,9 +66,10 @@ export interface IdleWindow {
 }
 
 /**
- * Reads some sessions by their key, and deletes those among them whose idle limit has passed. No index can find them,
- * as it would hold rotated_at. A refresh that comes first wins: its row is skipped while it is locked, and read again
- * before it is locked here.
+ * Reads some sessions in the order of their keys, and deletes those among them whose idle limit has passed. No index can
+ * find them, as it would hold rotated_at. Only they are looked up again, one by one: for all of them that would be most
+ * of the work, and more of it the deeper the index is. A refresh that comes first wins: its row is skipped while it is
+ * locked, and read again before it is locked here.
  */
 export async function deleteIdleSessions(
   db: Database,
@@ -82,7 +83,7 @@ export async function deleteIdleSessions(
       ), start AS MATERIALIZED (
         SELECT coalesce($2::bigint, floor(random() * (SELECT max(tokenid) FROM refreshaccesstokens))::bigint, 0) AS tokenid
       ), read AS MATERIALIZED (
-        SELECT tokenid
+        SELECT tokenid, rotated_at + idle_seconds * interval '1 second' <= now() AS is_idle
         FROM refreshaccesstokens
         WHERE (SELECT held FROM turn) AND tokenid > (SELECT tokenid FROM start)
         ORDER BY tokenid
@@ -90,7 +91,7 @@ export async function deleteIdleSessions(
       ), idle AS MATERIALIZED (
         SELECT tokenid
         FROM refreshaccesstokens
-        WHERE tokenid = ANY (ARRAY(SELECT tokenid FROM read))
+        WHERE tokenid = ANY (ARRAY(SELECT tokenid FROM read WHERE is_idle))
           AND rotated_at + idle_seconds * interval '1 second' <= now()
         FOR UPDATE SKIP LOCKED
       ), deleted AS (

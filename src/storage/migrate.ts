@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { StartError } from '../errors.ts';
 import { connectionOptions, hangUp, timeouts } from './connection.ts';
@@ -70,18 +69,21 @@ const pauseMs = 500;
 // What node-pg-migrate takes itself
 const migrationLock = '7241865325823964';
 
-async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<string[]> {
-  const client = new pg.Client({
-    ...connectionOptions(databaseUrl),
-    connectionTimeoutMillis: timeouts.connectAtStart,
-    // A migration may take minutes
-    query_timeout: 0,
-  });
-  client.on('error', (error) => log.warn(error.message));
-  try {
-    await client.connect();
+/**
+ * True when no migration is missing.
+ *
+ * @throws what pg throws when the database cannot be reached
+ */
+export function isSchemaUpToDate(databaseUrl: string, log: MigrationLog): Promise<boolean> {
+  return withClient(databaseUrl, log, isUpToDate);
+}
+
+function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<string[]> {
+  return withClient(databaseUrl, log, async (client) => {
     // First, as a role that may only use the tables cannot even ask the runner
     if (await isUpToDate(client)) return [];
+    // Most starts find nothing to do, and need not load it
+    const { runner } = await import('node-pg-migrate');
     const { rows } = await client.query<{ schema: string | null }>(
       bounded('SELECT current_schema() AS schema'),
     );
@@ -109,6 +111,24 @@ async function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<stri
     });
     for (const { name } of applied) log.info(`applied migration ${name}`);
     return applied.map(({ name }) => name);
+  });
+}
+
+async function withClient<T>(
+  databaseUrl: string,
+  log: MigrationLog,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({
+    ...connectionOptions(databaseUrl),
+    connectionTimeoutMillis: timeouts.connectAtStart,
+    // A migration may take minutes
+    query_timeout: 0,
+  });
+  client.on('error', (error) => log.warn(error.message));
+  try {
+    await client.connect();
+    return await work(client);
   } finally {
     await hangUp(client);
   }

@@ -1,10 +1,14 @@
-import type { Pool, QueryResult, QueryResultRow } from 'pg';
+import type { Pool, QueryResultRow } from 'pg';
 import { ApiError } from '../errors.ts';
 import { isUnavailable } from './database-error.ts';
 
-/** What a statement runs on: the pool, or one client of it. */
+/** What a statement runs on: the pool, one client of it, or connections that many requests share. */
 export interface Database {
-  query<Row extends QueryResultRow>(statement: Statement): Promise<QueryResult<Row>>;
+  query<Row extends QueryResultRow>(statement: Statement): Promise<Rows<Row>>;
+}
+
+export interface Rows<Row> {
+  rows: Row[];
 }
 
 export interface Statement {

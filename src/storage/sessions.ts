@@ -79,6 +79,13 @@ export interface RotatedSessionRow extends SessionRow {
   advanced: boolean;
 }
 
+const rotation = `
+  UPDATE refreshaccesstokens AS s
+  SET generation = $2 + 1,
+      rotated_at = CASE WHEN generation = $2 THEN now() ELSE rotated_at END
+  WHERE ${isRefreshable}
+  RETURNING ${sessionColumns}, rotated_at = now() AS advanced`;
+
 /**
  * Advances the session when the presented generation is the current one; finds it unchanged when the presented one
  * was current less than `graceSeconds` ago. Undefined otherwise.
@@ -93,12 +100,7 @@ export async function rotateSession(
 ): Promise<RotatedSessionRow | undefined> {
   const [row] = await query<RotatedSessionRow>(db, {
     name: 'rotate_session',
-    text: `
-      UPDATE refreshaccesstokens AS s
-      SET generation = $2 + 1,
-          rotated_at = CASE WHEN generation = $2 THEN now() ELSE rotated_at END
-      WHERE ${isRefreshable}
-      RETURNING ${sessionColumns}, rotated_at = now() AS advanced`,
+    text: rotation,
     values: [presented.handleHash, presented.generation, graceSeconds],
   });
   return row;

@@ -7,6 +7,10 @@ export interface TokenSessionRow {
   user_id: number;
 }
 
+// Put together once: these are asked for with every request
+const liveSession = `SELECT tokenid, user_id FROM refreshaccesstokens AS s WHERE tokenid = $1 AND ${isAlive('s')}`;
+const refreshableSession = `SELECT tokenid, user_id FROM refreshaccesstokens AS s WHERE ${isRefreshable}`;
+
 /** The session of an access token, or undefined when it has ended. */
 export async function findLiveSession(
   db: Database,
@@ -14,7 +18,7 @@ export async function findLiveSession(
 ): Promise<TokenSessionRow | undefined> {
   const [row] = await query<TokenSessionRow>(db, {
     name: 'find_live_session',
-    text: `SELECT tokenid, user_id FROM refreshaccesstokens AS s WHERE tokenid = $1 AND ${isAlive('s')}`,
+    text: liveSession,
     values: [sessionId],
   });
   // Compared here, so that the planner has no index to choose but that of the session
@@ -29,7 +33,7 @@ export async function findRefreshableSession(
 ): Promise<TokenSessionRow | undefined> {
   const [row] = await query<TokenSessionRow>(db, {
     name: 'find_refreshable_session',
-    text: `SELECT tokenid, user_id FROM refreshaccesstokens AS s WHERE ${isRefreshable}`,
+    text: refreshableSession,
     values: [presented.handleHash, presented.generation, graceSeconds],
   });
   return row;

@@ -62,6 +62,13 @@ export async function replacePasswordHash(
   });
 }
 
+const userBySession = `
+  SELECT u.user_id, u.name, u.email, u.location, u.about, u.created_at, u.updated_at
+  FROM refreshaccesstokens AS s
+  JOIN users AS u ON u.user_id = s.user_id
+  WHERE s.tokenid = $1
+    AND ${isAlive('s')}`;
+
 /** The user of a session that is alive, or undefined when that session has ended. */
 export async function selectUserBySession(
   db: Database,
@@ -69,12 +76,7 @@ export async function selectUserBySession(
 ): Promise<UserRow | undefined> {
   const [row] = await query<UserRow>(db, {
     name: 'select_user_by_session',
-    text: `
-      SELECT u.user_id, u.name, u.email, u.location, u.about, u.created_at, u.updated_at
-      FROM refreshaccesstokens AS s
-      JOIN users AS u ON u.user_id = s.user_id
-      WHERE s.tokenid = $1
-        AND ${isAlive('s')}`,
+    text: userBySession,
     values: [sessionId],
   });
   // Compared here, so that the planner has no index to choose but that of the session

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv } from 'ajv';
 import t from 'tap';
 import { completeConfig, readMigrationUrl, readSettings, shutdownDelayMs } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/schema.ts';
-import { listOf } from '../../src/config/schema.ts';
+import { listOf, settingsSchema } from '../../src/config/schema.ts';
 import { problemsOf, read } from '../support/settings.ts';
 
 const defaults = {
@@ -385,4 +386,8 @@ t.test('REDIS_URL', async (t) => {
   for (const bad of ['http://redis', 'redis', 'redis:6379'])
     t.strictSame(problemsOf({ REDIS_URL: bad }), ['REDIS_URL must start with redis:// or rediss://'], bad);
   t.strictSame(problemsOf({ REDIS_URL: 'redis://redis:port' }), ['REDIS_URL is not a valid URL']);
+});
+
+t.test('the schema is one', async (t) => {
+  t.ok(new Ajv({ strict: true }).compile(settingsSchema));
 });

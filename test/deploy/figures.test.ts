@@ -1,6 +1,7 @@
 import t from 'tap';
 import { parse } from 'yaml';
 import { settingsSchema } from '../../src/config/schema.ts';
+import { connectionsBesidesPool } from '../../src/storage/postgres.ts';
 import {
   deployment,
   type Labels,
@@ -76,8 +77,8 @@ t.test('the memory is enough for all connections, as docs/operations.md has it',
 t.test('all replicas together fit into the max_connections that Postgres has by default', async (t) => {
   for (const overlay of [undefined, ...overlays]) {
     const pods = replicasOf(overlay).maxReplicas + deployment.spec.strategy.rollingUpdate.maxSurge;
-    // Readiness asks over a connection of its own; Postgres keeps three of its hundred for superusers
-    const connections = pods * (Number(settingsOf(overlay)['DATABASE_POOL_SIZE']) + 1);
+    // Postgres keeps three of its hundred for superusers
+    const connections = pods * (Number(settingsOf(overlay)['DATABASE_POOL_SIZE']) + connectionsBesidesPool);
     t.ok(connections <= 97, `${overlay ?? 'base'}: ${connections}`);
   }
 });

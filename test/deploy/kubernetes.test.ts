@@ -75,7 +75,12 @@ t.test('the containers run as the image has it', async (t) => {
     });
   }
   t.equal(/^EXPOSE (.*)$/m.exec(image)?.[1], server.ports?.map((port) => port.containerPort).join(' '));
-  t.match(image, /^CMD \["node", "dist\/server\.js"\]$/m);
+  const { scripts } = JSON.parse(read('package.json'));
+  t.same(
+    JSON.parse(/^CMD (\[.*\])$/m.exec(image)?.[1] ?? '[]').join(' '),
+    scripts.start,
+    'as npm start does',
+  );
   t.equal(server.command, undefined, 'what the image starts by itself');
 });
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { type CatalogueEntry, errorCatalogue } from '../../src/errors.ts';
 import { startApp } from '../support/app.ts';
 import { committed, type Document, documentText, examplesOf, operationsOf } from '../support/document.ts';
@@ -16,6 +16,19 @@ t.test('openapi.json is what the service serves by default', async (t) => {
   t.equal(yaml.headers['content-type'], 'application/yaml; charset=utf-8');
   t.notMatch(yaml.body, /^\s*[\w-]+: [&*]/m, 'no anchors, which not every reader knows');
   t.strictSame(parse(yaml.body), committed);
+  t.equal(yaml.body, stringify(JSON.parse(body), { lineWidth: 0, aliasDuplicateObjects: false }));
+  t.equal((await app.inject('/openapi.yaml')).body, yaml.body, 'the same the next time');
+});
+
+t.test('while the first YAML is made, others are answered', async (t) => {
+  const { app } = await startApp(t);
+  // Both made before, so that only the YAML is left to make
+  await app.inject('/openapi.json');
+  await app.inject('/livez');
+  const yaml = app.inject('/openapi.yaml').then(() => 'YAML');
+  const probes = Promise.all(Array.from({ length: 10 }, () => app.inject('/livez'))).then(() => 'probes');
+  t.equal(await Promise.race([yaml, probes]), 'probes');
+  await yaml;
 });
 
 /** Every object and array within a value, and where it is. */

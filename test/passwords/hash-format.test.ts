@@ -8,6 +8,7 @@ import {
   needsRehash,
   parseStoredHash,
   type StoredHash,
+  unmatchableHash,
 } from '../../src/passwords/hash-format.ts';
 import { passlibVectors } from '../support/passlib-vectors.ts';
 
@@ -166,4 +167,13 @@ t.test('needsRehash', async (t) => {
       `${stored} of ${password.length} at ${cost}`,
     );
   }
+});
+
+t.test('the hash of nobody', async (t) => {
+  const [hash, another] = [unmatchableHash(12), unmatchableHash(12)];
+  t.same(parse(formatStoredHash(hash)), hash, 'is of the form and cost of others');
+  t.match(hash, { form: 'bcrypt', ident: '2b', cost: 12 });
+  t.not(hash.salt, another.salt);
+  t.not(hash.digest, another.digest);
+  for (const cost of [3, 32]) t.throws(() => unmatchableHash(cost), RangeError);
 });

@@ -15,7 +15,7 @@ t.test(
     const port = await freePort();
     const gatehouse = run(t, 'server.js', { env: production(url, port), openFiles: 300 });
     const origin = await ready(gatehouse, port);
-    const most = 300 - 40 - 4 * availableParallelism() - 10;
+    const most = 300 - 43 - 4 * availableParallelism() - 10;
     const warning = gatehouse.logLines().find(({ level }) => level === 40);
     t.match(warning, { open_files: 300, connections_max: most });
     t.equal(warning?.['msg'], `CONNECTIONS_MAX is ${most} and not 10000: raise ulimit -n`);

@@ -1,0 +1,10 @@
+/** What a run has measured of one thing. */
+export interface Figure {
+  id: string;
+  label: string;
+  unit: string;
+  median: number;
+  min: number;
+  max: number;
+  rounds: number;
+}

@@ -1,0 +1,95 @@
+/**
+ * Everything that a run has measured, as one list: what bars are held to, what two runs are compared by.
+ *
+ * @returns {{ id: string, label: string, unit: string, median: number, min: number, max: number, rounds: number }[]}
+ */
+export function figuresOf({ start, mixed, costs, statements, scenarios, storms }) {
+  return [
+    ...(start ? [figure('start', 'cold start to ready', 's', start)] : []),
+    ...(mixed ? ofMemory(mixed.memory) : []),
+    ...costs.flatMap(ofCost),
+    ...statements.map(({ name, perSecond }) =>
+      figure(`statement.${name}`, `${name}: the statement alone`, '/s', perSecond),
+    ),
+    ...[...scenarios, ...(mixed ? [mixed.scenario] : [])].flatMap(ofScenario),
+    ...storms.flatMap(ofStorm),
+  ];
+}
+
+const figure = (id, label, unit, { median, min, max, rounds }) => ({
+  id,
+  label,
+  unit,
+  median,
+  min,
+  max,
+  rounds,
+});
+const once = (id, label, unit, value) =>
+  figure(id, label, unit, { median: value, min: value, max: value, rounds: 1 });
+const scaled = ({ median, min, max, rounds }, by) => ({
+  median: median * by,
+  min: min * by,
+  max: max * by,
+  rounds,
+});
+
+function ofMemory({ idle, after, highest, growth }) {
+  return [
+    once('memory.idle', 'resident memory, idle', 'MB', idle),
+    once('memory.highest', 'resident memory, most seen between mixed loads', 'MB', highest),
+    once('memory.after', 'resident memory, after mixed load', 'MB', after),
+    once('memory.growth', 'resident memory, growth', '%', growth * 100),
+  ];
+}
+
+const subjects = {
+  gatehouse: 'Gatehouse',
+  floor: 'Fastify, jwt and pg',
+  bare: 'a bare route',
+  one: 'one worker',
+  two: 'two workers',
+};
+
+function ofCost({ name, micros, ratios }) {
+  return [
+    ...Object.entries(micros).map(([key, value]) =>
+      figure(`cost.${name}.${key}`, `${name}: CPU per request, ${subjects[key]}`, 'µs', value),
+    ),
+    ...Object.entries(ratios).map(([key, value]) =>
+      figure(`ratio.${name}.${key}`, `${name}: CPU per request against ${subjects[key]}`, '×', value),
+    ),
+  ];
+}
+
+function ofScenario({ name, perSecond, p50, p99, micros, livezP99 }) {
+  return [
+    figure(`rate.${name}`, `${name}: requests`, '/s', perSecond),
+    figure(`p50.${name}`, `${name}: p50`, 'ms', p50),
+    figure(`p99.${name}`, `${name}: p99`, 'ms', p99),
+    figure(`cpu.${name}`, `${name}: CPU per request, /livez included`, 'µs', micros),
+    figure(`livez.${name}`, `${name}: /livez p99`, 'ms', livezP99),
+  ];
+}
+
+function ofStorm({ engine, bare, alone, beside, aloneShare, besideShare, calm, stormy, meP99Ratio }) {
+  const at = `storm.${engine}`;
+  const storm = `login storm, ${engine}`;
+  return [
+    figure(`${at}.bare`, `bare hash loop, ${engine}`, '/s', bare),
+    figure(`${at}.logins`, `${storm}: logins`, '/s', alone),
+    figure(`${at}.beside`, `${storm} beside reads: logins`, '/s', beside),
+    figure(`${at}.share`, `${storm}: logins against the bare hash loop`, '%', scaled(aloneShare, 100)),
+    figure(
+      `${at}.besideShare`,
+      `${storm} beside reads: logins against the bare hash loop`,
+      '%',
+      scaled(besideShare, 100),
+    ),
+    figure(`${at}.calm`, `without a storm, ${engine}: me p99`, 'ms', calm.meP99),
+    figure(`${at}.me`, `${storm}: me p99`, 'ms', stormy.meP99),
+    figure(`${at}.times`, `${storm}: me p99 against without`, '×', meP99Ratio),
+    figure(`livez.calm.${engine}`, `without a storm, ${engine}: /livez p99`, 'ms', calm.livezP99),
+    figure(`livez.storm.${engine}`, `${storm}: /livez p99`, 'ms', stormy.livezP99),
+  ];
+}

@@ -1,0 +1,31 @@
+import { median, spread } from './statistics.mjs';
+
+/**
+ * Measures several subjects over and over, in turn: A B, B A, and so on. So whatever else the machine does meets all alike, and none gains
+ * from always being second.
+ *
+ * @template Subject, Result
+ * @param {number} rounds
+ * @param {Record<string, Subject>} subjects by name
+ * @param {(subject: Subject, name: string) => Promise<Result>} measure
+ * @returns {Promise<Record<string, Result[]>>} what each gave, round by round
+ */
+export async function alternate(rounds, subjects, measure) {
+  const names = Object.keys(subjects);
+  const results = Object.fromEntries(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? names : names.toReversed();
+    for (const name of order) results[name].push(await measure(subjects[name], name));
+  }
+  return results;
+}
+
+/** The middle of some rounds, and how far they lie apart. */
+export function summarise(values) {
+  return { median: median(values), ...spread(values), rounds: values.length };
+}
+
+/** The same of what two subjects gave, divided round by round: rounds are neighbours in time. */
+export function summariseRatio(values, others) {
+  return summarise(values.map((value, round) => value / others[round]));
+}

@@ -1,0 +1,119 @@
+// Measures the statements of the service against many users and against few: see README.md. Exits with 1 when a bar is
+// missed or something could not be measured.
+
+import { rmSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import path from 'node:path';
+import { root } from '../../scripts/build.mjs';
+import { openDatabase } from '../../scripts/database.mjs';
+import { describeCode, describeMachine, nameCode } from '../machine.mjs';
+import { printDay } from './day.mjs';
+import { checkDisk } from './disk.mjs';
+import { measureLatencies } from './latency.mjs';
+import { connect, load } from './load.mjs';
+import { checkPlans } from './plans-at-size.mjs';
+import { populationOf } from './population.mjs';
+import { render, save } from './report.mjs';
+import { dayOnly, keep, plan, quick } from './settings.mjs';
+import { measureHour, measureWal, sizesOf } from './storage.mjs';
+import { warm } from './warm.mjs';
+
+const began = performance.now();
+const progress = (message) => console.error(`bench:scale: ${message}`);
+/** Closes what has been opened, newest last. */
+const opened = [];
+
+/** Durable as in production; memory as a server of this machine's size would be given it. */
+function serverSettings() {
+  const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)}MB`;
+  return {
+    shared_buffers: quick ? '256MB' : megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
+    effective_cache_size: megabytes(totalmem() * 0.7),
+    max_wal_size: '4GB',
+    checkpoint_timeout: '15min',
+  };
+}
+
+async function measure() {
+  const database = await openDatabase({
+    purpose: 'scale',
+    serverUrl: process.env.DATABASE_URL,
+    settings: serverSettings(),
+    onProgress: progress,
+  });
+  opened.push(async () => {
+    await database.close({ keep });
+    // Gigabytes of its log would stay
+    if (!process.env.DATABASE_URL && !keep)
+      rmSync(path.join(root, '.data', 'scale-postgres'), { recursive: true });
+  });
+  await checkDisk({ database, sizes: [plan.big, plan.small], quick, progress });
+  const date = new Date().toISOString();
+  const machine = {
+    ...(await describeMachine(database)),
+    ...(await memory(database)),
+    commit: nameCode(describeCode()),
+  };
+
+  const loadedAt = Date.now();
+  const sideOf = (url, size) => ({ url, population: populationOf({ ...size, loadedAt }) });
+  const big = sideOf(database.url, plan.big);
+  const small = sideOf(`${database.url}_small`, plan.small);
+  const name = new URL(small.url).pathname.slice(1);
+  opened.push(async () => keep || (await database.ask(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)));
+  if (keep) progress(`the databases are kept: ${new URL(big.url).pathname.slice(1)} and ${name}`);
+  for (const side of [small, big]) await load({ ...side, progress });
+  const loadSeconds = (performance.now() - began) / 1000;
+
+  const client = await connect(big.url);
+  opened.push(() => client.end());
+  const sizes = await sizesOf(client);
+  const plans = await checkPlans(client, big.population);
+  const warmed = await warm(client);
+  await client.query('CHECKPOINT');
+  const latencies = await measureLatencies({ small, big, progress });
+  const wal = await measureWal({ ...big, progress });
+  const hour = await measureHour({ ...big, progress });
+  return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, wal, hour };
+}
+
+async function memory(database) {
+  const { buffers } = await database.ask(`SELECT current_setting('shared_buffers') AS buffers`);
+  return { buffers, memoryBytes: totalmem() };
+}
+
+/** Rejects on Ctrl-C, on SIGTERM and when the run takes too long. */
+function interruption() {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      process.on(signal, () => reject(new Error(`stopped by ${signal}`)));
+    }
+    const late = () => reject(new Error(`not done after ${plan.boundSeconds} s`));
+    setTimeout(late, plan.boundSeconds * 1000).unref();
+  });
+}
+
+async function main() {
+  const result = await Promise.race([measure(), interruption()]);
+  result.seconds = (performance.now() - began) / 1000;
+  console.log(render(result));
+  const faults = result.plans.flatMap((each) => each.faults);
+  if (quick) {
+    progress('every part works; a quick run holds nothing to the bars, as its figures mean nothing');
+    return faults.length === 0;
+  }
+  progress(`everything measured is in ${path.relative(process.cwd(), save(result))}`);
+  return faults.length === 0 && result.latencies.every(({ passes }) => passes);
+}
+
+if (dayOnly || quick) printDay();
+try {
+  if (!dayOnly) process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  progress(error.message);
+  process.exitCode = 1;
+} finally {
+  for (const close of opened.splice(0).reverse()) await close().catch((error) => progress(error.message));
+}
+// What an interrupted measurement still waits for would keep the process alive
+process.exit();
