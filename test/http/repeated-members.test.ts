@@ -40,8 +40,8 @@ t.test('what is accounted for has no member twice, whatever the JSON', async (t)
     }),
     { numRuns: 5000 },
   );
-  t.ok(proven > 500, `${proven} were proven`);
-  t.ok(repeated > 500, `${repeated} had some twice`);
+  t.ok(proven > 250, `${proven} were proven`);
+  t.ok(repeated > 250, `${repeated} had some twice`);
 });
 
 t.test('the bodies of clients are proven at a look, however they are spaced', async (t) => {
