@@ -109,7 +109,6 @@ function isSignedBy({ key, algorithm }: VerificationKey, input: string, signatur
   }
 }
 
-/** RFC 7518 §3.2. */
-export const hashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const satisfies Partial<
+const hashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const satisfies Partial<
   Record<Algorithm, string>
 >;
