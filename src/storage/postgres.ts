@@ -2,6 +2,7 @@ import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
 import { lifetimeSeconds, type PoolSettings, poolOptions, sharedOptions } from './connection.ts';
 import { PoolWait } from './pool-wait.ts';
+import { prepared } from './prepared-query.ts';
 import { type Database, type StatementTrace, traced, unprepared } from './query.ts';
 import { SharedConnections, type SharedConnectionsOptions } from './shared-connections.ts';
 
@@ -50,9 +51,10 @@ export default fp<PostgresSettings>(
 
     const { trace, DATABASE_PREPARED_STATEMENTS: isPrepared } = settings;
     const told = (database: Database) => (trace ? traced(database, trace) : database);
-    const database = told(isPrepared ? pool : unprepared(pool));
+    const statements = isPrepared ? prepared(pool) : unprepared(pool);
+    const database = told(statements);
     // A pooler lends its connections for one transaction at a time, and cannot tell where one of those sent at once begins
-    const shared = isPrepared ? sharedBy(settings, { pool, log: app.log }) : {};
+    const shared = isPrepared ? sharedBy(settings, { pool: statements, log: app.log }) : {};
     app.decorate('sharedConnections', shared);
     app.decorate('database', database);
     app.decorate('reads', shared.reads ? told(shared.reads) : database);

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { typeParser } from './connection.ts';
-import type { Statement } from './query.ts';
+import type { Database, Rows, Statement } from './query.ts';
 
 /** How the columns of a statement become the members of a row. */
 interface Column {
@@ -10,8 +10,6 @@ interface Column {
 
 /** Of each statement that a connection knows, its columns; undefined while it is being described for the first time. */
 export type Described = Map<string, readonly Column[] | undefined>;
-
-export type Answered<Row> = (error: Error | undefined, rows: Row[]) => void;
 
 /** What pg calls of a query, and a query of its connection; its types name neither. */
 interface Connection {
@@ -30,6 +28,8 @@ interface QueryHandlers {
   handleCommandComplete(): void;
   handleReadyForQuery(): void;
   handleError(error: Error): void;
+  /** Set by whoever hands it to a client. */
+  callback?: ((error: Error | null, answer?: Rows<unknown>) => void) | undefined;
 }
 
 // A pipelined connection takes nothing but what is a Query of pg's
@@ -42,29 +42,31 @@ const Query = pg.Query as unknown as new (config: { name: string; text: string }
 export class PreparedQuery<Row> extends Query {
   readonly #statement: Statement;
   readonly #values: (string | Buffer | null)[];
-  readonly #described: Described;
-  readonly #answered: Answered<Row>;
+  readonly #describedOn: (connection: object) => Described;
   readonly #rows: Row[] = [];
+  #described: Described | undefined;
   #columns: readonly Column[] | undefined;
   #error: Error | undefined;
   #isOver = false;
 
-  constructor(statement: Statement, described: Described, answered: Answered<Row>) {
+  /** @throws TypeError when a parameter is of a type that our statements do not have */
+  constructor(statement: Statement, describedOn: (connection: object) => Described) {
     super(statement);
     this.#statement = statement;
     // Here, as whatever throws between two messages would leave the connection with half a statement
     this.#values = statement.values.map(asText);
-    this.#described = described;
-    this.#answered = answered;
+    this.#describedOn = describedOn;
   }
 
   override submit(connection: Connection): null {
     const { name, text } = this.#statement;
-    this.#columns = this.#described.get(name);
+    const described = this.#describedOn(connection);
+    this.#described = described;
+    this.#columns = described.get(name);
     if (connection.parsedStatements[name] === undefined) connection.parse({ name, text, types: undefined });
     connection.bind({ statement: name, values: this.#values });
     if (this.#columns === undefined) {
-      this.#described.set(name, undefined);
+      described.set(name, undefined);
       connection.describe({ type: 'P', name: '' });
     }
     connection.execute({ portal: '', rows: 0 });
@@ -74,7 +76,7 @@ export class PreparedQuery<Row> extends Query {
 
   override handleRowDescription({ fields }: { fields: pg.FieldDef[] }): void {
     this.#columns = fields.map(({ name, dataTypeID }) => ({ name, parse: typeParser(dataTypeID) }));
-    this.#described.set(this.#statement.name, this.#columns);
+    this.#described?.set(this.#statement.name, this.#columns);
   }
 
   override handleDataRow({ fields }: { fields: (string | null)[] }): void {
@@ -101,9 +103,26 @@ export class PreparedQuery<Row> extends Query {
     this.#isOver = true;
     const { name } = this.#statement;
     // Without an answer, or without columns, it is not known yet
-    if (this.#described.get(name) === undefined) this.#described.delete(name);
-    this.#answered(error, this.#rows);
+    if (this.#described?.get(name) === undefined) this.#described?.delete(name);
+    this.callback?.(error ?? null, { rows: this.#rows });
   }
+}
+
+/** The pool, with statements that are described once on each of its connections. */
+export function prepared(pool: Pick<pg.Pool, 'query'>): Database {
+  const known = new WeakMap<object, Described>();
+  const describedOn = (connection: object) => {
+    const described: Described = known.get(connection) ?? new Map();
+    known.set(connection, described);
+    return described;
+  };
+  return {
+    query: <Row extends pg.QueryResultRow>(statement: Statement) => {
+      const query = new PreparedQuery<Row>(statement, describedOn);
+      // The pool gives a promise of what the query calls back with, whatever its types say of queries that bring their own
+      return pool.query(query as unknown as pg.QueryConfig) as Promise<Rows<Row>>;
+    },
+  };
 }
 
 function rowOf(columns: readonly Column[], fields: (string | null)[]): Record<string, unknown> {

@@ -23,7 +23,7 @@ export interface SharedConnectionOptions {
  */
 export class SharedConnection {
   readonly #options: SharedConnectionOptions;
-  readonly #described: Described = new Map();
+  #described: Described = new Map();
   #client: pg.Client | undefined;
   #isOpening = false;
   #isClosed = false;
@@ -67,14 +67,16 @@ export class SharedConnection {
   /** Sends a statement, when it has been asked how long that would wait. */
   query<Row>(statement: Statement, now: number): Promise<Rows<Row>> {
     const client = this.#client;
+    const described = this.#described;
     if (client === undefined) throw new Error('a statement was given to a connection that is not open');
     return new Promise((resolve, reject) => {
-      const query = new PreparedQuery<Row>(statement, this.#described, (error, rows) => {
+      const query = new PreparedQuery<Row>(statement, () => described);
+      query.callback = (error, answer) => {
         // One that was lost with its connection is no longer counted
         if (client === this.#client) this.#answered();
         if (error) reject(error);
-        else resolve({ rows });
-      });
+        else resolve(answer as Rows<Row>);
+      };
       if (this.#inFlight === 0) this.#progressAt = now;
       this.#inFlight += 1;
       this.#watch ??= this.#watchFrom(client);
@@ -146,7 +148,7 @@ export class SharedConnection {
       await hangUp(client);
       return;
     }
-    this.#described.clear();
+    this.#described = new Map();
     this.#inFlight = 0;
     this.#answerMs = 0;
     this.#endsAt = performance.now() + lifetimeMs;
