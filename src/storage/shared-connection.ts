@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { hangUp, timeouts } from './connection.ts';
+import { errorCode } from './database-error.ts';
 import { type Described, PreparedQuery } from './prepared-query.ts';
 import type { Rows, Statement } from './query.ts';
 
@@ -7,6 +8,8 @@ import type { Rows, Statement } from './query.ts';
 const remembered = 8;
 // Milliseconds until a connection that could not be opened is tried again
 const retryMs = 1000;
+// SQLSTATE class 57, operator intervention: admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped …
+const farewell = /^57P/;
 // However quick they are answered: what is under way is lost with its connection
 const mostInFlight = 128;
 
@@ -73,7 +76,7 @@ export class SharedConnection {
       const query = new PreparedQuery<Row>(statement, () => described);
       query.callback = (error, answer) => {
         // One that was lost with its connection is no longer counted
-        if (client === this.#client) this.#answered();
+        if (client === this.#client) this.#answered(client, error);
         if (error) reject(error);
         else resolve(answer as Rows<Row>);
       };
@@ -92,7 +95,13 @@ export class SharedConnection {
     if (client) await this.#retire(client);
   }
 
-  #answered(): void {
+  #answered(client: pg.Client, error: Error | null): void {
+    if (farewell.test(errorCode(error) ?? '')) {
+      this.#warn(error);
+      // The server has said so, and is about to hang up: whatever is sent now would be lost
+      void this.#retire(client);
+      return;
+    }
     const now = performance.now();
     this.#inFlight -= 1;
     this.#answerMs += (now - this.#progressAt - this.#answerMs) / remembered;
@@ -131,12 +140,12 @@ export class SharedConnection {
   }
 
   async #open(): Promise<void> {
-    const { log, client: config, lifetimeMs } = this.#options;
+    const { client: config, lifetimeMs } = this.#options;
     const client = new pg.Client(config);
     const lost = (error?: Error) => {
       if (client !== this.#client) return;
-      this.#client = undefined;
-      if (error) log.warn({ err: error }, 'a shared database connection broke');
+      this.#forget();
+      if (error) this.#warn(error);
     };
     client.on('error', lost);
     client.on('end', () => lost());
@@ -149,7 +158,6 @@ export class SharedConnection {
       return;
     }
     this.#described = new Map();
-    this.#inFlight = 0;
     this.#answerMs = 0;
     this.#endsAt = performance.now() + lifetimeMs;
     this.#client = client;
@@ -158,9 +166,18 @@ export class SharedConnection {
 
   /** No statement is sent on it any more; those under way are answered. */
   async #retire(client: pg.Client): Promise<void> {
+    this.#forget();
+    await hangUp(client, timeouts.query);
+  }
+
+  #forget(): void {
     this.#client = undefined;
+    this.#inFlight = 0;
     clearTimeout(this.#watch);
     this.#watch = undefined;
-    await hangUp(client, timeouts.query);
+  }
+
+  #warn(error: Error | null): void {
+    this.#options.log.warn({ err: error }, 'a shared database connection broke');
   }
 }
