@@ -28,7 +28,7 @@ const newHandle = () =>
  * What is measured. `draw` picks whom it is about, and what it gives is what is timed; it throws when the statement did
  * not do what it is there for. `undone` are those that would leave less to do for the next call.
  */
-export const statements = [
+const statements = [
   { name: 'delete_expired_sessions', kind: 'batch', undone: true, draw: drawExpired },
   { name: 'delete_idle_sessions', kind: 'batch', undone: true, draw: drawIdle },
   { name: 'count_expired_sessions', kind: 'batch', draw: drawCount },

@@ -1,12 +1,10 @@
 // Measures the statements of the service against many users and against few: see README.md. Exits with 1 when a bar is
 // missed or something could not be measured.
 
-import { rmSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
-import { root } from '../../scripts/build.mjs';
-import { openDatabase } from '../../scripts/database.mjs';
 import { describeCode, describeMachine, nameCode } from '../machine.mjs';
+import { openDatabases } from './databases.mjs';
 import { printDay } from './day.mjs';
 import { checkDisk } from './disk.mjs';
 import { measureLatencies } from './latency.mjs';
@@ -14,7 +12,7 @@ import { connect, load } from './load.mjs';
 import { checkPlans } from './plans-at-size.mjs';
 import { populationOf } from './population.mjs';
 import { render, save } from './report.mjs';
-import { dayOnly, keep, plan, quick } from './settings.mjs';
+import { dayOnly, plan, quick } from './settings.mjs';
 import { measureHour, measureWal, sizesOf } from './storage.mjs';
 import { warm } from './warm.mjs';
 
@@ -23,45 +21,21 @@ const progress = (message) => console.error(`bench:scale: ${message}`);
 /** Closes what has been opened, newest last. */
 const opened = [];
 
-/** Durable as in production; memory as a server of this machine's size would be given it. */
-function serverSettings() {
-  const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)}MB`;
-  return {
-    shared_buffers: quick ? '256MB' : megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
-    effective_cache_size: megabytes(totalmem() * 0.7),
-    max_wal_size: '4GB',
-    checkpoint_timeout: '15min',
-  };
-}
-
 async function measure() {
-  const database = await openDatabase({
-    purpose: 'scale',
-    serverUrl: process.env.DATABASE_URL,
-    settings: serverSettings(),
-    onProgress: progress,
-  });
-  opened.push(async () => {
-    await database.close({ keep });
-    // Gigabytes of its log would stay
-    if (!process.env.DATABASE_URL && !keep)
-      rmSync(path.join(root, '.data', 'scale-postgres'), { recursive: true });
-  });
-  await checkDisk({ database, sizes: [plan.big, plan.small], quick, progress });
+  const databases = await openDatabases({ progress });
+  opened.push(() => databases.close());
+  await checkDisk({ databases, sizes: [plan.big, plan.small], quick, progress });
   const date = new Date().toISOString();
   const machine = {
-    ...(await describeMachine(database)),
-    ...(await memory(database)),
+    ...(await describeMachine(databases)),
+    ...(await memory(databases)),
     commit: nameCode(describeCode()),
   };
 
   const loadedAt = Date.now();
   const sideOf = (url, size) => ({ url, population: populationOf({ ...size, loadedAt }) });
-  const big = sideOf(database.url, plan.big);
-  const small = sideOf(`${database.url}_small`, plan.small);
-  const name = new URL(small.url).pathname.slice(1);
-  opened.push(async () => keep || (await database.ask(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)));
-  if (keep) progress(`the databases are kept: ${new URL(big.url).pathname.slice(1)} and ${name}`);
+  const big = sideOf(databases.urls.big, plan.big);
+  const small = sideOf(databases.urls.small, plan.small);
   for (const side of [small, big]) await load({ ...side, progress });
   const loadSeconds = (performance.now() - began) / 1000;
 
@@ -77,8 +51,8 @@ async function measure() {
   return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, wal, hour };
 }
 
-async function memory(database) {
-  const { buffers } = await database.ask(`SELECT current_setting('shared_buffers') AS buffers`);
+async function memory({ ask }) {
+  const { buffers } = await ask(`SELECT current_setting('shared_buffers') AS buffers`);
   return { buffers, memoryBytes: totalmem() };
 }
 
