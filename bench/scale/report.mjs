@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { table } from './markdown.mjs';
 import { bar, quick } from './settings.mjs';
 
 const results = new URL('../results/', import.meta.url);
@@ -121,9 +122,4 @@ function plans({ plans: each }) {
       faults.join('; ') || 'pass',
     ]),
   );
-}
-
-function table(titles, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
 }

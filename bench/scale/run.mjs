@@ -1,18 +1,21 @@
 // Measures the statements of the service against many users and against few: see README.md. Exits with 1 when a bar is
 // missed or something could not be measured.
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import { describeCode, describeMachine, nameCode } from '../machine.mjs';
 import { openDatabases } from './databases.mjs';
-import { printDay } from './day.mjs';
+import { people, planning } from './day-inputs.mjs';
+import { renderDay } from './day-report.mjs';
 import { checkDisk } from './disk.mjs';
 import { measureLatencies } from './latency.mjs';
 import { connect, load } from './load.mjs';
+import { measuredBy, measuredFile } from './measured.mjs';
 import { checkPlans } from './plans-at-size.mjs';
 import { populationOf } from './population.mjs';
 import { render, save } from './report.mjs';
-import { dayOnly, plan, quick } from './settings.mjs';
+import { dayFiles, dayOnly, plan, quick } from './settings.mjs';
 import { measureHour, measureWal, sizesOf } from './storage.mjs';
 import { warm } from './warm.mjs';
 
@@ -80,8 +83,23 @@ async function main() {
   return faults.length === 0 && result.latencies.every(({ passes }) => passes);
 }
 
-if (dayOnly || quick) printDay();
+/** Reckons the day; from two results it first writes down what was measured, for all that is reckoned later. */
+function reckon() {
+  const [scaleFile, benchFile] = dayFiles;
+  if (scaleFile !== undefined) {
+    if (benchFile === undefined)
+      throw new Error('--day takes a result of bench:scale and one of bench, or none');
+    const [scale, bench] = [scaleFile, benchFile].map((file) => JSON.parse(readFileSync(file, 'utf8')));
+    const measured = measuredBy(scale, bench);
+    writeFileSync(measuredFile, `${JSON.stringify(measured, null, 2)}\n`);
+    console.log(Object.values(renderDay({ measured, people, planning })).join('\n\n'));
+    return;
+  }
+  console.log(Object.values(renderDay()).join('\n\n'));
+}
+
 try {
+  if (dayOnly || quick) reckon();
   if (!dayOnly) process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
   progress(error.message);

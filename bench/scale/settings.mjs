@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { settingsSchema } from '../../dist/config/schema.js';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     users: { type: 'string', default: '10000000' },
     quick: { type: 'boolean', default: false },
@@ -16,6 +17,8 @@ export const quick = values.quick;
 export const keep = values.keep;
 /** Nothing is measured: the day of docs/scaling.md is reckoned from what was. */
 export const dayOnly = values.day;
+/** The results of bench:scale and bench that the day is reckoned from instead of the committed figures. */
+export const dayFiles = positionals;
 
 export const sessionsPerUser = 2;
 
