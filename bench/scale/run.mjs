@@ -9,14 +9,14 @@ import { openDatabases } from './databases.mjs';
 import { people, planning } from './day-inputs.mjs';
 import { renderDay } from './day-report.mjs';
 import { checkDisk } from './disk.mjs';
-import { measureLatencies } from './latency.mjs';
+import { measureBacklog, measureLatencies } from './latency.mjs';
 import { connect, load } from './load.mjs';
 import { measuredBy, measuredFile } from './measured.mjs';
 import { checkPlans } from './plans-at-size.mjs';
 import { populationOf } from './population.mjs';
 import { render, save } from './report.mjs';
 import { dayFiles, dayOnly, plan, quick } from './settings.mjs';
-import { measureHour, measureWal, sizesOf } from './storage.mjs';
+import { measureHours, measureWal, sizesOf } from './storage.mjs';
 import { warm } from './warm.mjs';
 
 const began = performance.now();
@@ -49,9 +49,10 @@ async function measure() {
   const warmed = await warm(client);
   await client.query('CHECKPOINT');
   const latencies = await measureLatencies({ small, big, progress });
+  const backlog = await measureBacklog(big);
   const wal = await measureWal({ ...big, progress });
-  const hour = await measureHour({ ...big, progress });
-  return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, wal, hour };
+  const hours = await measureHours({ ...big, progress });
+  return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, backlog, wal, hours };
 }
 
 async function memory({ ask }) {

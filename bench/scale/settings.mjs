@@ -58,6 +58,8 @@ export const idleDays = defaultOf('SESSION_IDLE_DAYS');
 
 /** As many as the pruner takes at once (src/sessions/prune.ts). */
 export const batchRows = 1000;
+/** As far as it counts what is left. */
+export const backlogRows = 100 * batchRows;
 
 /** p99 with many users, in multiples of p99 with few. */
 export const bar = 1.3;
