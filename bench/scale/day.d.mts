@@ -83,14 +83,8 @@ export interface Capacity {
 
 export function simulateDay(options: { people: People; seed?: number }): Day;
 export function demandOf(rates: Rates, inputs: Inputs): Record<Resource, number>;
-export function walOf(
-  rates: Pick<Rates, 'refresh' | 'login'>,
-  inputs: Inputs,
-  checkpointSeconds: number,
-): number;
 export function maxWalSizeFor(wal: number, seconds: number): number;
 export function logWith(maxWalSize: number, rates: Rates, inputs: Inputs): { seconds: number; wal: number };
-export function peaksOf(day: Day, inputs: Inputs): Peak[];
 export function capacityFor(day: Day, inputs: Inputs): Capacity;
 export function limitsOf(
   day: Day,

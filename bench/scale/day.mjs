@@ -69,7 +69,7 @@ export function demandOf({ me, refresh, login }, inputs) {
 }
 
 /** Megabytes of log a second. Those changes write a whole page that are the first of it since a checkpoint. */
-export function walOf({ refresh, login }, { measured, people }, checkpointSeconds) {
+function walOf({ refresh, login }, { measured, people }, checkpointSeconds) {
   const pages = (people.users * people.sessionsPerUser * measured.bytes.sessionRow) / 8192;
   const bytesOf = (rate, { withPages, withoutPages }) => {
     const changes = rate * checkpointSeconds;
@@ -97,7 +97,7 @@ export function logWith(maxWalSize, rates, inputs) {
 }
 
 /** What each resource takes in its busiest quarter. */
-export function peaksOf(day, inputs) {
+function peaksOf(day, inputs) {
   const demands = Array.from(day.me, (_, quarter) => demandOf(at(day, quarter), inputs));
   return Object.keys(demands[0]).map((name) => {
     const quarter = demands.reduce(

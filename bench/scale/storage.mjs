@@ -58,7 +58,9 @@ async function walOf(client, draw, pick) {
 
 /** Where the next record goes, as what is written already lags behind: nobody here waits for the disk. */
 async function position(client) {
-  const { rows } = await client.query(`SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes`);
+  const { rows } = await client.query(
+    `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes`,
+  );
   return rows[0].bytes;
 }
 
