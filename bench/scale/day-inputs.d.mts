@@ -2,4 +2,4 @@ import type { Inputs } from './day.d.mts';
 
 export const measured: Inputs['measured'];
 export const people: Inputs['people'];
-export const capacity: Inputs['capacity'];
+export const planning: Inputs['planning'];

@@ -1,15 +1,8 @@
+import { settingsSchema } from '../../dist/config/schema.js';
+import { readMeasured } from './measured.mjs';
 import { accessTokenSeconds } from './settings.mjs';
 
-/** What was measured (npm run bench, npm run bench:scale): microseconds of CPU, milliseconds, bytes. */
-export const measured = {
-  service: { me: 90, refresh: 150, login: 400 },
-  server: { me: 70, refresh: 200, login: 400 },
-  hashMs: 201,
-  /** Of the hash threads, what logins make of them. */
-  hashShare: 0.97,
-  wal: { refresh: { withPages: 6500, withoutPages: 250 }, login: { withPages: 21_000, withoutPages: 3100 } },
-  sessionsPerPage: 28,
-};
+export const measured = readMeasured();
 
 /** Who does what. A hundred million users, and 50,000 requests in the busiest second. */
 export const people = {
@@ -22,19 +15,27 @@ export const people = {
   meSecondsApart: 74,
   /** Of those who come, those whose session has ended: once in ten days. */
   loginShare: 0.1,
+  /** For each login, itself included: one in ten is preceded by a wrong password, and for ten there is a registration. */
+  hashesPerLogin: 1.2,
   /** How much of a day's visits begin in each hour, from midnight on, in any unit. */
   visits: [2, 1, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 8, 8, 8, 8, 8, 9, 9, 10, 10, 8, 6, 4],
   accessTokenSeconds,
 };
 
-/**
- * What there is to carry it, and how much of that is meant to be used: sixteen replicas of two hash threads each, and one
- * Postgres.
- */
-export const capacity = {
-  eventLoops: { has: 16, planned: 0.5, of: 'cores' },
-  hashThreads: { has: 32, planned: 1, of: 'cores' },
-  postgres: { has: 16, planned: 0.6, of: 'cores' },
-  wal: { has: 200, planned: 0.5, of: 'MB/s' },
+/** How what carries it is chosen. What that comes to is what the day is held against: one number for both. */
+export const planning = {
+  hashThreadsPerReplica: 2,
+  spareReplicas: 2,
+  /** Of a core each, how much is meant to be used. */
+  eventLoopShare: 0.5,
+  postgresShare: 0.6,
+  postgresCores: [2, 4, 8, 16, 32, 64, 128],
+  wal: { megabytesPerSecond: 200, share: 0.5 },
   checkpointSeconds: 900,
+  poolSize: settingsSchema.properties.DATABASE_POOL_SIZE.default,
+  /** Of each process: those that are shared, and that of the health check. */
+  connectionsBesidesPool: 4,
+  connectionsOfOthers: 20,
+  /** What indexes into which rows come in random order grow to, from new. */
+  randomIndexGrowth: 1.3,
 };

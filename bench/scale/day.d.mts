@@ -15,6 +15,7 @@ export interface People {
   visitMinutes: number;
   meSecondsApart: number;
   loginShare: number;
+  hashesPerLogin: number;
   visits: number[];
   accessTokenSeconds: number;
 }
@@ -24,30 +25,69 @@ interface Wal {
   withoutPages: number;
 }
 
-interface Measured {
+export interface Measured {
+  from: { scale: string; bench: string };
   service: Rates;
   server: Rates;
   hashMs: number;
   hashShare: number;
   wal: { refresh: Wal; login: Wal };
-  sessionsPerPage: number;
+  bytes: Record<
+    | 'user'
+    | 'session'
+    | 'sessionRow'
+    | 'userIndexes'
+    | 'sessionIndexes'
+    | 'userRandomIndexes'
+    | 'sessionRandomIndexes',
+    number
+  >;
 }
 
-export type Resource = 'eventLoops' | 'hashThreads' | 'postgres' | 'wal';
-
-type Capacity = Record<Resource, { has: number; planned: number; of: string }> & {
+interface Planning {
+  hashThreadsPerReplica: number;
+  spareReplicas: number;
+  eventLoopShare: number;
+  postgresShare: number;
+  postgresCores: number[];
+  wal: { megabytesPerSecond: number; share: number };
   checkpointSeconds: number;
-};
+  poolSize: number;
+  connectionsBesidesPool: number;
+  connectionsOfOthers: number;
+  randomIndexGrowth: number;
+}
 
 export interface Inputs {
   measured: Measured;
   people: People;
-  capacity: Capacity;
+  planning: Planning;
+}
+
+export type Resource = 'eventLoops' | 'hashThreads' | 'postgres' | 'wal';
+
+export interface Peak {
+  name: Resource;
+  quarter: number;
+  peak: number;
+  rates: Rates;
+}
+
+export interface Capacity {
+  forHashes: number;
+  forLoops: number;
+  replicas: number;
+  postgresCores: number;
+  planned: Record<Resource, number>;
 }
 
 export function simulateDay(options: { people: People; seed?: number }): Day;
 export function demandOf(rates: Rates, inputs: Inputs): Record<Resource, number>;
+export function maxWalSizeFor(wal: number, seconds: number): number;
+export function logWith(maxWalSize: number, rates: Rates, inputs: Inputs): { seconds: number; wal: number };
+export function capacityFor(day: Day, inputs: Inputs): Capacity;
 export function limitsOf(
   day: Day,
   inputs: Inputs,
-): { name: Resource; of: string; peak: number; planned: number; share: number; quarter: number }[];
+  capacity?: Capacity,
+): (Peak & { planned: number; share: number })[];

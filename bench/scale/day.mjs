@@ -1,4 +1,3 @@
-import { capacity, measured, people } from './day-inputs.mjs';
 import { seeded } from './random.mjs';
 
 // Quarters of an hour: in shorter times there are so few logins of the sample that chance makes the busiest
@@ -58,37 +57,87 @@ function starts(hours, random) {
 }
 
 /** What a moment's requests take of each resource. */
-export function demandOf({ me, refresh, login }, { measured: cost, people: crowd, capacity: has }) {
+export function demandOf({ me, refresh, login }, inputs) {
+  const { measured, people, planning } = inputs;
   const cores = (micros) => (me * micros.me + refresh * micros.refresh + login * micros.login) / 1e6;
-  const pages = (crowd.users * crowd.sessionsPerUser) / cost.sessionsPerPage;
   return {
-    eventLoops: cores(cost.service),
-    hashThreads: (login * cost.hashMs) / 1000 / cost.hashShare,
-    postgres: cores(cost.server),
-    wal: (bytesOf(refresh, cost.wal.refresh) + bytesOf(login, cost.wal.login)) / 1e6,
+    eventLoops: cores(measured.service),
+    hashThreads: (login * people.hashesPerLogin * measured.hashMs) / 1000 / measured.hashShare,
+    postgres: cores(measured.server),
+    wal: walOf({ refresh, login }, inputs, planning.checkpointSeconds),
   };
+}
 
-  /** So many a second, of which those write a whole page that are the first to change it since a checkpoint. */
-  function bytesOf(rate, { withPages, withoutPages }) {
-    const changes = rate * has.checkpointSeconds;
+/** Megabytes of log a second. Those changes write a whole page that are the first of it since a checkpoint. */
+function walOf({ refresh, login }, { measured, people }, checkpointSeconds) {
+  const pages = (people.users * people.sessionsPerUser * measured.bytes.sessionRow) / 8192;
+  const bytesOf = (rate, { withPages, withoutPages }) => {
+    const changes = rate * checkpointSeconds;
     const first = changes === 0 ? 0 : (pages * (1 - Math.exp(-changes / pages))) / changes;
     return rate * (first * withPages + (1 - first) * withoutPages);
+  };
+  return (bytesOf(refresh, measured.wal.refresh) + bytesOf(login, measured.wal.login)) / 1e6;
+}
+
+// checkpoint_completion_target is 0.9: Postgres begins a checkpoint so early that this one and the one before fit
+const checkpointsInMaxWalSize = 1.9;
+
+/** The megabytes of `max_wal_size` with which checkpoints still come by the clock. */
+export const maxWalSizeFor = (wal, seconds) => wal * seconds * checkpointsInMaxWalSize;
+
+/** How far checkpoints are apart with a `max_wal_size`, in megabytes, and the log that is written then. */
+export function logWith(maxWalSize, rates, inputs) {
+  let seconds = inputs.planning.checkpointSeconds;
+  // The closer they are, the more is written, and the closer they come: until neither changes
+  for (let turn = 0; turn < 100; turn++) {
+    const wal = walOf(rates, inputs, seconds);
+    seconds = Math.min(inputs.planning.checkpointSeconds, maxWalSize / wal / checkpointsInMaxWalSize);
   }
+  return { seconds, wal: walOf(rates, inputs, seconds) };
+}
+
+/** What each resource takes in its busiest quarter. */
+function peaksOf(day, inputs) {
+  const demands = Array.from(day.me, (_, quarter) => demandOf(at(day, quarter), inputs));
+  return Object.keys(demands[0]).map((name) => {
+    const quarter = demands.reduce(
+      (most, each, index) => (each[name] > demands[most][name] ? index : most),
+      0,
+    );
+    return { name, quarter, peak: demands[quarter][name], rates: at(day, quarter) };
+  });
+}
+
+/** The replicas and the Postgres that the busiest quarters call for, and what may be used of them. */
+export function capacityFor(day, inputs) {
+  const { planning } = inputs;
+  const peak = Object.fromEntries(peaksOf(day, inputs).map((each) => [each.name, each.peak]));
+  const forHashes = Math.ceil(peak.hashThreads / planning.hashThreadsPerReplica);
+  const forLoops = Math.ceil(peak.eventLoops / planning.eventLoopShare);
+  const needed = Math.max(forHashes, forLoops);
+  const postgresCores = planning.postgresCores.find(
+    (cores) => cores * planning.postgresShare >= peak.postgres,
+  );
+  if (postgresCores === undefined) throw new Error('no Postgres has so many cores');
+  return {
+    forHashes,
+    forLoops,
+    replicas: needed + planning.spareReplicas,
+    postgresCores,
+    // With as many replicas missing as may be
+    planned: {
+      eventLoops: needed * planning.eventLoopShare,
+      hashThreads: needed * planning.hashThreadsPerReplica,
+      postgres: postgresCores * planning.postgresShare,
+      wal: planning.wal.megabytesPerSecond * planning.wal.share,
+    },
+  };
 }
 
 /** Every resource with its busiest quarter, the nearest to its limit first. */
-export function limitsOf(day, inputs) {
-  const demands = Array.from(day.me, (_, quarter) => demandOf(at(day, quarter), inputs));
-  return Object.keys(demands[0])
-    .map((name) => {
-      const { has, planned, of } = inputs.capacity[name];
-      const busiest = demands.reduce(
-        (most, each, quarter) => (each[name] > demands[most][name] ? quarter : most),
-        0,
-      );
-      const peak = demands[busiest][name];
-      return { name, of, peak, planned: has * planned, share: peak / (has * planned), quarter: busiest };
-    })
+export function limitsOf(day, inputs, { planned } = capacityFor(day, inputs)) {
+  return peaksOf(day, inputs)
+    .map((each) => ({ ...each, planned: planned[each.name], share: each.peak / planned[each.name] }))
     .sort((a, b) => b.share - a.share);
 }
 
@@ -97,45 +146,3 @@ const at = (day, quarter) => ({
   refresh: day.refresh[quarter],
   login: day.login[quarter],
 });
-
-/** The hours of the day and the limits, as docs/scaling.md has them. */
-export function printDay() {
-  const inputs = { measured, people, capacity };
-  const day = simulateDay(inputs);
-  const whole = (value) => Math.round(value).toLocaleString('en');
-  const line = (cells) => console.log(`| ${cells.join(' | ')} |`);
-  line([
-    'hour',
-    'me/s',
-    'refresh/s',
-    'login/s',
-    'event loops, cores',
-    'hashing, cores',
-    'Postgres, cores',
-    'log, MB/s',
-  ]);
-  line(Array.from({ length: 8 }, () => '---'));
-  for (let hour = 0; hour < 24; hour++) {
-    const mean = (values) => values.slice(hour * 4, hour * 4 + 4).reduce((sum, value) => sum + value, 0) / 4;
-    const rates = { me: mean(day.me), refresh: mean(day.refresh), login: mean(day.login) };
-    const { eventLoops, hashThreads, postgres, wal } = demandOf(rates, inputs);
-    const uses = [eventLoops, hashThreads, postgres, wal].map((value) => value.toFixed(1));
-    line([`${hour}:00`, whole(rates.me), whole(rates.refresh), whole(rates.login), ...uses]);
-  }
-  console.log('');
-  line(['limit', 'busiest quarter', 'takes', 'planned for', 'used']);
-  line(Array.from({ length: 5 }, () => '---'));
-  const limits = limitsOf(day, inputs);
-  for (const { name, of, peak, planned, share, quarter } of limits) {
-    const clock = `${Math.floor(quarter / 4)}:${String((quarter % 4) * 15).padStart(2, '0')}`;
-    line([
-      name,
-      clock,
-      `${peak.toFixed(1)} ${of}`,
-      `${planned.toFixed(1)} ${of}`,
-      `${(share * 100).toFixed(0)} %`,
-    ]);
-  }
-  const [{ name, share }] = limits;
-  console.log(`\nThe first limit is ${name}, reached at ${whole(100 / share)} % of this load.\n`);
-}

@@ -11,6 +11,7 @@ import { median, quantile, spread } from '../statistics.mjs';
 import { backendClock } from './backend.mjs';
 import { emailOf, handleHashOf, passwordOf } from './population.mjs';
 import {
+  backlogRows,
   bar,
   batchRows,
   idleDays,
@@ -28,7 +29,7 @@ const newHandle = () =>
  * What is measured. `draw` picks whom it is about, and what it gives is what is timed; it throws when the statement did
  * not do what it is there for. `undone` are those that would leave less to do for the next call.
  */
-export const statements = [
+const statements = [
   { name: 'delete_expired_sessions', kind: 'batch', undone: true, draw: drawExpired },
   { name: 'delete_idle_sessions', kind: 'batch', undone: true, draw: drawIdle },
   { name: 'count_expired_sessions', kind: 'batch', draw: drawCount },
@@ -50,6 +51,22 @@ export async function measureLatencies({ small, big, progress }) {
   } finally {
     for (const { client } of sides) await client.end();
   }
+}
+
+/** The median of what the pruner's own count takes, where as many wait as it counts: milliseconds. */
+export async function measureBacklog(side) {
+  const { client } = await connected(side);
+  const taken = [];
+  try {
+    for (let call = 0; call < plan.calls.batch; call++) {
+      const began = performance.now();
+      const { rows } = await countExpiredSessions(client, { from: '-infinity', maxRows: backlogRows });
+      taken.push({ ms: performance.now() - began, rows });
+    }
+  } finally {
+    await client.end();
+  }
+  return { rows: taken[0].rows, ms: median(taken.map(({ ms }) => ms)) };
 }
 
 async function measure(statement, sides, progress) {
@@ -118,7 +135,10 @@ function drawIdle({ client, population }) {
   return async () => check((await deleteIdleSessions(client, window)).deleted > 0, 'delete_idle_sessions');
 }
 
-/** As the pruner does: what it has just pruned from. No more than there are in both, so that both count as many. */
+/**
+ * Of the pruner's statement, no more than there are in both, so that both count as many. The pruner asks for a hundred times
+ * that, which measureBacklog takes of the large one.
+ */
 function drawCount({ client }) {
   const batch = { from: '-infinity', maxRows: batchRows };
   return async () => check((await countExpiredSessions(client, batch)).rows > 0, 'count_expired_sessions');

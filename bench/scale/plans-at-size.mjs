@@ -1,6 +1,6 @@
 import { explain, faultsOf, summaryOf } from './plans.mjs';
 import { emailOf, handleHashOf, passwordOf } from './population.mjs';
-import { sessionsPerUserMax } from './settings.mjs';
+import { backlogRows, batchRows, sessionsPerUserMax } from './settings.mjs';
 import { recordStatements } from './statements.mjs';
 
 /** The plans of all statements, for a session somewhere in the table, with what is wrong about each. */
@@ -15,13 +15,14 @@ export async function checkPlans(client, population) {
     handleHash: Buffer.from(handleHashOf(sessionId), 'hex'),
     generation: population.generationOf(sessionId),
     expiredFrom: population.randomEnd(),
+    backlogRows,
   });
   const plans = [];
   for (const statement of recorded) {
     const explained = await explain(client, statement);
     plans.push({
       ...summaryOf(explained),
-      faults: faultsOf(explained, { sessionsPerUserMax }),
+      faults: faultsOf(explained, { sessionsPerUserMax, batchRows, backlogRows }),
       plan: explained.plan,
     });
   }

@@ -5,8 +5,15 @@ export interface Explained {
   name: string;
   plan: Record<string, unknown>;
   sequential: string[];
+  fetched: number;
+}
+
+export interface Bounds {
+  sessionsPerUserMax: number;
+  batchRows: number;
+  backlogRows: number;
 }
 
 export const boundedSorts: Record<string, string>;
 export function explain(client: Client, statement: Statement): Promise<Explained>;
-export function faultsOf(explained: Explained, bounds: { sessionsPerUserMax: number }): string[];
+export function faultsOf(explained: Explained, bounds: Bounds): string[];

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { table } from './markdown.mjs';
 import { bar, quick } from './settings.mjs';
 
 const results = new URL('../results/', import.meta.url);
@@ -83,32 +84,45 @@ function sizes({ sizes: { relations, users, sessions }, size: { big } }) {
   );
 }
 
-function figures({ wal, hour }) {
-  const growth = (part) => {
-    const of = (each) =>
-      each.relations.filter(({ name, table: owner }) => owner === 'refreshaccesstokens' && part(name));
-    const sum = (each) => of(each).reduce((total, { bytes }) => total + bytes, 0);
-    return `${gigabytes(sum(hour.before))} → ${gigabytes(sum(hour.after))}`;
-  };
+function figures({ wal, backlog, hours }) {
   const log = ({ withPages, withoutPages }) => `${count(withPages)} and ${count(withoutPages)} bytes`;
-  const isTable = (name) => name === 'refreshaccesstokens';
-  return table(
+  const each = (figure) => [figure(hours.spread), figure(hours.newest)];
+  const single = table(
     ['', 'measured'],
     [
       ['log of a refresh: first of its page since a checkpoint, and later', log(wal.refresh)],
       ['log of a login: likewise', log(wal.login)],
-      [
-        'an hour of refreshes: active sessions × turns',
-        `${count(hour.active)} × ${count(hour.refreshes / hour.active)} in ${count(hour.seconds)} s`,
-      ],
-      ['log of each of them', `${count(hour.wal)} bytes`],
-      ['heap-only', `${(hour.hotShare * 100).toFixed(2)} %`],
-      ['dead rows after it', count(hour.deadRows)],
-      ['runs of autovacuum', String(hour.autovacuums)],
-      ['table of sessions', growth(isTable)],
-      ['its indexes', growth((name) => !isTable(name))],
+      ['the pruner counts what waits', `${count(backlog.rows)} sessions in ${ms(backlog.ms)} ms`],
     ],
   );
+  const isTable = (name) => name === 'refreshaccesstokens';
+  const ofHours = table(
+    ['an hour of refreshes', 'of sessions all over the table', 'of those opened last'],
+    [
+      [
+        'active sessions × turns',
+        ...each(
+          (hour) =>
+            `${count(hour.active)} × ${count(hour.refreshes / hour.active)} in ${count(hour.seconds)} s`,
+        ),
+      ],
+      ['log of each', ...each(({ wal: bytes }) => `${count(bytes)} bytes`)],
+      ['heap-only', ...each(({ hotShare }) => `${(hotShare * 100).toFixed(2)} %`)],
+      ['dead rows after it', ...each(({ deadRows }) => count(deadRows))],
+      ['runs of autovacuum', ...each(({ autovacuums }) => String(autovacuums))],
+      ['table of sessions', ...each((hour) => growth(hour, isTable))],
+      ['its indexes', ...each((hour) => growth(hour, (name) => !isTable(name)))],
+    ],
+  );
+  return `${single}\n\n${ofHours}`;
+}
+
+function growth(hour, part) {
+  const sum = ({ relations }) =>
+    relations
+      .filter(({ name, table: owner }) => owner === 'refreshaccesstokens' && part(name))
+      .reduce((total, { bytes }) => total + bytes, 0);
+  return `${gigabytes(sum(hour.before))} → ${gigabytes(sum(hour.after))}`;
 }
 
 function plans({ plans: each }) {
@@ -121,9 +135,4 @@ function plans({ plans: each }) {
       faults.join('; ') || 'pass',
     ]),
   );
-}
-
-function table(titles, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
 }

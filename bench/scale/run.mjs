@@ -1,21 +1,22 @@
 // Measures the statements of the service against many users and against few: see README.md. Exits with 1 when a bar is
 // missed or something could not be measured.
 
-import { rmSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
-import { root } from '../../scripts/build.mjs';
-import { openDatabase } from '../../scripts/database.mjs';
 import { describeCode, describeMachine, nameCode } from '../machine.mjs';
-import { printDay } from './day.mjs';
+import { openDatabases } from './databases.mjs';
+import { people, planning } from './day-inputs.mjs';
+import { renderDay } from './day-report.mjs';
 import { checkDisk } from './disk.mjs';
-import { measureLatencies } from './latency.mjs';
+import { measureBacklog, measureLatencies } from './latency.mjs';
 import { connect, load } from './load.mjs';
+import { measuredBy, measuredFile } from './measured.mjs';
 import { checkPlans } from './plans-at-size.mjs';
 import { populationOf } from './population.mjs';
 import { render, save } from './report.mjs';
-import { dayOnly, keep, plan, quick } from './settings.mjs';
-import { measureHour, measureWal, sizesOf } from './storage.mjs';
+import { dayFiles, dayOnly, plan, quick } from './settings.mjs';
+import { measureHours, measureWal, sizesOf } from './storage.mjs';
 import { warm } from './warm.mjs';
 
 const began = performance.now();
@@ -23,45 +24,21 @@ const progress = (message) => console.error(`bench:scale: ${message}`);
 /** Closes what has been opened, newest last. */
 const opened = [];
 
-/** Durable as in production; memory as a server of this machine's size would be given it. */
-function serverSettings() {
-  const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)}MB`;
-  return {
-    shared_buffers: quick ? '256MB' : megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
-    effective_cache_size: megabytes(totalmem() * 0.7),
-    max_wal_size: '4GB',
-    checkpoint_timeout: '15min',
-  };
-}
-
 async function measure() {
-  const database = await openDatabase({
-    purpose: 'scale',
-    serverUrl: process.env.DATABASE_URL,
-    settings: serverSettings(),
-    onProgress: progress,
-  });
-  opened.push(async () => {
-    await database.close({ keep });
-    // Gigabytes of its log would stay
-    if (!process.env.DATABASE_URL && !keep)
-      rmSync(path.join(root, '.data', 'scale-postgres'), { recursive: true });
-  });
-  await checkDisk({ database, sizes: [plan.big, plan.small], quick, progress });
+  const databases = await openDatabases({ progress });
+  opened.push(() => databases.close());
+  await checkDisk({ databases, sizes: [plan.big, plan.small], quick, progress });
   const date = new Date().toISOString();
   const machine = {
-    ...(await describeMachine(database)),
-    ...(await memory(database)),
+    ...(await describeMachine(databases)),
+    ...(await memory(databases)),
     commit: nameCode(describeCode()),
   };
 
   const loadedAt = Date.now();
   const sideOf = (url, size) => ({ url, population: populationOf({ ...size, loadedAt }) });
-  const big = sideOf(database.url, plan.big);
-  const small = sideOf(`${database.url}_small`, plan.small);
-  const name = new URL(small.url).pathname.slice(1);
-  opened.push(async () => keep || (await database.ask(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)));
-  if (keep) progress(`the databases are kept: ${new URL(big.url).pathname.slice(1)} and ${name}`);
+  const big = sideOf(databases.urls.big, plan.big);
+  const small = sideOf(databases.urls.small, plan.small);
   for (const side of [small, big]) await load({ ...side, progress });
   const loadSeconds = (performance.now() - began) / 1000;
 
@@ -72,13 +49,14 @@ async function measure() {
   const warmed = await warm(client);
   await client.query('CHECKPOINT');
   const latencies = await measureLatencies({ small, big, progress });
+  const backlog = await measureBacklog(big);
   const wal = await measureWal({ ...big, progress });
-  const hour = await measureHour({ ...big, progress });
-  return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, wal, hour };
+  const hours = await measureHours({ ...big, progress });
+  return { date, machine, size: plan, loadSeconds, sizes, warmed, plans, latencies, backlog, wal, hours };
 }
 
-async function memory(database) {
-  const { buffers } = await database.ask(`SELECT current_setting('shared_buffers') AS buffers`);
+async function memory({ ask }) {
+  const { buffers } = await ask(`SELECT current_setting('shared_buffers') AS buffers`);
   return { buffers, memoryBytes: totalmem() };
 }
 
@@ -106,8 +84,23 @@ async function main() {
   return faults.length === 0 && result.latencies.every(({ passes }) => passes);
 }
 
-if (dayOnly || quick) printDay();
+/** Reckons the day; from two results it first writes down what was measured, for all that is reckoned later. */
+function reckon() {
+  const [scaleFile, benchFile] = dayFiles;
+  if (scaleFile !== undefined) {
+    if (benchFile === undefined)
+      throw new Error('--day takes a result of bench:scale and one of bench, or none');
+    const [scale, bench] = [scaleFile, benchFile].map((file) => JSON.parse(readFileSync(file, 'utf8')));
+    const measured = measuredBy(scale, bench);
+    writeFileSync(measuredFile, `${JSON.stringify(measured, null, 2)}\n`);
+    console.log(Object.values(renderDay({ measured, people, planning })).join('\n\n'));
+    return;
+  }
+  console.log(Object.values(renderDay()).join('\n\n'));
+}
+
 try {
+  if (dayOnly || quick) reckon();
   if (!dayOnly) process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
   progress(error.message);

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { settingsSchema } from '../../dist/config/schema.js';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     users: { type: 'string', default: '10000000' },
     quick: { type: 'boolean', default: false },
@@ -16,6 +17,8 @@ export const quick = values.quick;
 export const keep = values.keep;
 /** Nothing is measured: the day of docs/scaling.md is reckoned from what was. */
 export const dayOnly = values.day;
+/** The results of bench:scale and bench that the day is reckoned from instead of the committed figures. */
+export const dayFiles = positionals;
 
 export const sessionsPerUser = 2;
 
@@ -55,6 +58,8 @@ export const idleDays = defaultOf('SESSION_IDLE_DAYS');
 
 /** As many as the pruner takes at once (src/sessions/prune.ts). */
 export const batchRows = 1000;
+/** As far as it counts what is left. */
+export const backlogRows = 100 * batchRows;
 
 /** p99 with many users, in multiples of p99 with few. */
 export const bar = 1.3;

@@ -10,6 +10,8 @@ export interface Sample {
   generation: number;
   /** Where a batch of expired sessions begins. */
   expiredFrom: string;
+  /** As far as what is left is counted. */
+  backlogRows: number;
 }
 
 export function recordStatements(sample: Sample): Promise<Statement[]>;

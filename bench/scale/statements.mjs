@@ -19,6 +19,7 @@ import {
   selectCredentials,
   selectUserBySession,
 } from '../../dist/storage/users.js';
+import { batchRows, idleDays, lifetimeDays, refreshGraceSeconds, sessionsPerUserMax } from './settings.mjs';
 
 /**
  * Every statement of the service, recorded from its own code with the values of one session and its user.
@@ -26,10 +27,10 @@ import {
  * @param {import('./statements.d.mts').Sample} sample
  */
 export async function recordStatements(sample) {
-  const { userId, email, passwordHash, sessionId, handleHash, generation, expiredFrom } = sample;
+  const { userId, email, passwordHash, sessionId, handleHash, generation, expiredFrom, backlogRows } = sample;
   const caller = { userId, sessionId };
   const presented = { handleHash, generation };
-  const batch = { from: expiredFrom, maxRows: 1000 };
+  const batch = { from: expiredFrom, maxRows: batchRows };
   const person = { name: 'Ada Lovelace', location: '', about: null };
   const calls = [
     (db) => insertUser(db, { ...person, email: `new.${email}`, passwordHash }),
@@ -37,19 +38,19 @@ export async function recordStatements(sample) {
     (db) => replacePasswordHash(db, { userId, oldHash: passwordHash, newHash: passwordHash }),
     (db) => selectUserBySession(db, caller),
     (db) => insertSession(db, newSessionOf(sample)),
-    (db) => rotateSession(db, presented, 10),
+    (db) => rotateSession(db, presented, refreshGraceSeconds),
     (db) => selectSessions(db, userId),
     (db) => selectSessionAddresses(db, email),
     (db) => findLiveSession(db, caller),
-    (db) => findRefreshableSession(db, presented, 10),
+    (db) => findRefreshableSession(db, presented, refreshGraceSeconds),
     (db) => deleteReusedSession(db, { handleHash, generation: generation - 1 }),
     (db) => deleteSessionByHandle(db, handleHash),
     (db) => deleteSession(db, caller),
     (db) => deleteSessionsOfCaller(db, caller, { keepOwn: true }),
     (db) => deleteSessionOfCaller(db, caller, sessionId),
     (db) => deleteExpiredSessions(db, batch),
-    (db) => deleteIdleSessions(db, { after: null, maxRows: 1000 }),
-    (db) => countExpiredSessions(db, { from: '-infinity', maxRows: 100_000 }),
+    (db) => deleteIdleSessions(db, { after: null, maxRows: batchRows }),
+    (db) => countExpiredSessions(db, { from: '-infinity', maxRows: backlogRows }),
   ];
   const recorded = [];
   for (const call of calls) {
@@ -71,10 +72,10 @@ function newSessionOf({ userId, passwordHash, handleHash }) {
     userId,
     passwordHash,
     handleHash: Buffer.from(handleHash).reverse(),
-    lifetimeSeconds: 30 * 86_400,
-    idleSeconds: 14 * 86_400,
+    lifetimeSeconds: lifetimeDays * 86_400,
+    idleSeconds: idleDays * 86_400,
     userAgent: 'okhttp/4.12.0',
     ip: '192.0.2.1',
-    sessionsPerUserMax: 100,
+    sessionsPerUserMax,
   };
 }

@@ -56,29 +56,44 @@ async function walOf(client, draw, pick) {
   return { withPages, withoutPages: await bytesEach() };
 }
 
+/** Where the next record goes, as what is written already lags behind: nobody here waits for the disk. */
 async function position(client) {
-  const { rows } = await client.query(`SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS bytes`);
+  const { rows } = await client.query(
+    `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes`,
+  );
   return rows[0].bytes;
+}
+
+// Whose clients are at work: anybody's, each on a page of its own, or those opened last, which lie side by side
+const pickers = { spread: pickSpread, newest: pickNewest };
+
+/** An hour's worth of refreshes of sessions all over the table, and one of those that were opened last. */
+export async function measureHours(side) {
+  const hours = {};
+  for (const [name, pick] of Object.entries(pickers)) hours[name] = await measureHour(side, name, pick);
+  return hours;
 }
 
 /**
  * An hour's worth of refreshes as fast as they go: the active clients each refresh when their access token ends, in
  * another order each time.
  */
-export async function measureHour({ url, population, progress }) {
+async function measureHour({ url, population, progress }, name, pick) {
   const client = await connect(url);
   const workers = await Promise.all(
     Array.from({ length: plan.refreshConnections }, () => serviceClient(url)),
   );
   try {
-    const active = pickActive(population, Math.round(population.sessions * plan.activeShare));
+    const active = pick(population, Math.round(population.sessions * plan.activeShare));
     const turns = Math.round(3600 / accessTokenSeconds);
     const before = await state(client);
     const logBefore = await position(client);
     const began = performance.now();
     for (let turn = 1; turn <= turns; turn++) {
       await refreshAll(shuffled(active), workers, population);
-      progress(`an hour of refreshes: ${turn} of ${turns} turns of ${active.length.toLocaleString('en')}`);
+      progress(
+        `an hour of refreshes, ${name}: ${turn} of ${turns} turns of ${active.length.toLocaleString('en')}`,
+      );
     }
     const seconds = (performance.now() - began) / 1000;
     const refreshes = active.length * turns;
@@ -119,7 +134,15 @@ async function refreshAll(ids, workers, population) {
   await Promise.all(workers.map(work));
 }
 
-function pickActive(population, count) {
+function pickNewest(population, count) {
+  const active = [];
+  for (let id = population.sessions; active.length < count && id > 0; id--) {
+    if (population.isAlive(id)) active.push(id);
+  }
+  return active;
+}
+
+function pickSpread(population, count) {
   const active = new Set();
   while (active.size < count) active.add(population.randomLiveSession());
   return [...active];

@@ -10,6 +10,8 @@ import { createDatabase } from '../support/database.ts';
 // without being told to: enable_seqscan stays on.
 const users = 5000;
 const sessionsPerUserMax = 100;
+// More have expired than one of these, so that a limit that is gone shows
+const bounds = { sessionsPerUserMax, batchRows: 1000, backlogRows: 2000 };
 
 t.test('no statement reads or sorts more than it is about', async (t) => {
   const { client } = await createDatabase(t);
@@ -19,7 +21,7 @@ t.test('no statement reads or sorts more than it is about', async (t) => {
   t.strictSame(statements.map(({ name }) => name).sort(), namesInSources().sort(), 'all of them are here');
   for (const statement of statements) {
     const explained = await explain(client, statement);
-    t.strictSame(faultsOf(explained, { sessionsPerUserMax }), [], statement.name);
+    t.strictSame(faultsOf(explained, bounds), [], statement.name);
   }
   for (const name of Object.keys(boundedSorts)) {
     t.ok(namesInSources().includes(name), `${name}, which may sort, is a statement`);
@@ -29,27 +31,63 @@ t.test('no statement reads or sorts more than it is about', async (t) => {
 t.test('what would be wrong with a plan is found', async (t) => {
   const { client } = await createDatabase(t);
   await populate(client);
-  const faults = async (text: string, values: unknown[] = []) => {
+  const finds = async (text: string, values: unknown[], expected: RegExp[]) => {
     const statement: Statement = { name: 'of_a_test', text, values };
-    return faultsOf(await explain(client, statement), { sessionsPerUserMax });
+    const faults = faultsOf(await explain(client, statement), bounds);
+    for (const each of expected)
+      t.ok(
+        faults.some((fault) => each.test(fault)),
+        `${text}: ${each}, in ${faults}`,
+      );
   };
 
-  t.match(await faults('SELECT FROM users WHERE name = $1', ['Ada']), [
-    /scans users sequentially/,
-    /plans to/,
-  ]);
-  t.match(await faults('SELECT FROM refreshaccesstokens WHERE ip = $1', ['x']), [/scans/, /plans to/]);
-  t.match(await faults('SELECT email FROM users ORDER BY user_id'), [/walks users_pkey/]);
-  t.match(await faults('SELECT FROM refreshaccesstokens WHERE user_id < $1 ORDER BY ip', ['3']), [
-    /sorts by/,
-    /sorts \d+ rows/,
-  ]);
-  await client.query(`
-    CREATE FUNCTION hidden() RETURNS bigint LANGUAGE plpgsql AS $$
+  await finds(
+    'SELECT FROM users WHERE name = $1',
+    ['Ada'],
+    [/scans users sequentially/, /plans to scan users/],
+  );
+  await finds('SELECT FROM refreshaccesstokens WHERE ip = $1', ['x'], [/scans/, /plans to scan/]);
+  await finds('SELECT email FROM users ORDER BY user_id', [], [/walks users_pkey/, /reads 5000 rows/]);
+  await finds(
+    'SELECT FROM refreshaccesstokens WHERE user_id < $1 ORDER BY ip',
+    ['3'],
+    [/sorts by/, /sorts \d+ rows/],
+  );
+  // As when a LIMIT is gone
+  await finds(
+    'SELECT ip FROM refreshaccesstokens WHERE expires_at > $1 ORDER BY expires_at',
+    ['2000-01-01'],
+    [/fetches \d+ rows/, /reads \d+ rows of refreshaccesstokens/],
+  );
+  // What a filter throws away has been read
+  await finds(
+    'SELECT FROM refreshaccesstokens WHERE user_id = $1 AND ip IS NULL',
+    ['1'],
+    [/fetches 100 rows/, /reads 100 rows of refreshaccesstokens/],
+  );
+  const hidden = (name: string, condition: string) => `
+    CREATE FUNCTION ${name}() RETURNS bigint LANGUAGE plpgsql AS $$
     BEGIN
-      RETURN (SELECT count(*) FROM users WHERE name = 'Ada');
-    END $$`);
-  t.match(await faults('SELECT hidden()'), [/scans users sequentially/], 'also inside of a function');
+      RETURN (SELECT count(*) FROM users WHERE ${condition});
+    END $$`;
+  await client.query(hidden('scanning', "name = 'Ada'"));
+  await finds('SELECT scanning()', [], [/scans users sequentially/]);
+  await client.query(hidden('reading', "email LIKE 'ada1%' AND user_id < 100 AND name <> 'Ada'"));
+  await finds('SELECT reading()', [], [/fetches \d+ rows/]);
+});
+
+t.test('a statement without its limit reads too much', async (t) => {
+  const { client } = await createDatabase(t);
+  await populate(client);
+  const limited = (await recordStatements(await sampleOf(client))).filter(({ text }) =>
+    / LIMIT \$/.test(text),
+  );
+  t.equal(limited.length, 3);
+  for (const { name, text, values } of limited) {
+    const unlimited = text.replace(/ LIMIT (\$\d)/, ' LIMIT $1::bigint + 4000');
+    const faults = faultsOf(await explain(client, { name, text: unlimited, values }), bounds);
+    t.match(faults.join(), /reads \d+ rows of refreshaccesstokens/, name);
+  }
 });
 
 /** Users with a session each, the first of them with as many as one may have. */
@@ -64,7 +102,7 @@ async function populate(client: pg.Client): Promise<void> {
      SELECT sha256(i::text::bytea), greatest(1, i - $2 + 1), 2, opened, greatest(opened, now() - i * interval '5 minutes'),
        opened + interval '30 days', 14 * 86400, '192.0.2.' || i % 256
      FROM generate_series(1, $1::integer + $2 - 1) AS i,
-       LATERAL (SELECT now() - ($1 + $2 - i) * interval '10 minutes' AS opened) AS o`,
+       LATERAL (SELECT now() - ($1 + $2 - i) * interval '20 minutes' AS opened) AS o`,
     [users, sessionsPerUserMax],
   );
   await client.query('VACUUM (ANALYZE) users, refreshaccesstokens');
@@ -78,9 +116,10 @@ async function sampleOf(client: pg.Client): Promise<Sample> {
   );
   const { rows } = await client.query<Sample>(
     `SELECT u.user_id::integer AS "userId", email, password AS "passwordHash", tokenid::integer AS "sessionId",
-       tokens AS "handleHash", generation, '-infinity' AS "expiredFrom"
+       tokens AS "handleHash", generation, '-infinity' AS "expiredFrom", $1::integer AS "backlogRows"
      FROM refreshaccesstokens JOIN users AS u USING (user_id)
      WHERE user_id = 1 LIMIT 1`,
+    [bounds.backlogRows],
   );
   if (rows[0] === undefined) throw new Error('the first user has no session');
   return rows[0];
