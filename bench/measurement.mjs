@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { openDatabase } from '../scripts/database.mjs';
@@ -14,11 +14,12 @@ import { openManySessions, registerLoginUsers } from './people.mjs';
 import { startProber } from './prober.mjs';
 import { summarise } from './rounds.mjs';
 import { measureScenarios } from './scenarios.mjs';
-import { startBare, startFloor, startGatehouse } from './servers.mjs';
+import { startBare, startFloor, startGatehouse, stopServers } from './servers.mjs';
 import { plan, quick, wanted, whole } from './settings.mjs';
 import { measureStart } from './start.mjs';
 import { startStatementLoop } from './statement-loop.mjs';
 import { measureStorm } from './storm.mjs';
+import { isReadable } from './usage.mjs';
 
 /** Closes what has been opened, newest last. */
 const opened = [];
@@ -31,12 +32,13 @@ async function open(opening, close = (each) => each.stop()) {
 
 /** Ends whatever `measure` has started, also in its middle. */
 export async function closeAll(progress) {
+  await stopServers().catch((error) => progress(error.message));
   for (const close of opened.splice(0).reverse()) await close().catch((error) => progress(error.message));
 }
 
 /** Measures all that is wanted; gives what is kept of a run. */
 export async function measure(progress) {
-  if (!existsSync('/proc/self/schedstat'))
+  if (!isReadable())
     throw new Error('CPU and memory are read from /proc: this runs on Linux alone, or in a container');
   const began = performance.now();
   const date = new Date().toISOString();

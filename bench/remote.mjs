@@ -13,18 +13,23 @@ export function startRemote(file, kinds, { env } = {}) {
   const waiting = new Map();
   let lastId = 0;
   child.on('message', ({ id, result, error }) => {
-    const { resolve, reject } = waiting.get(id);
+    const { resolve, reject } = waiting.get(id) ?? {};
     waiting.delete(id);
-    if (error === undefined) resolve(result);
-    else reject(new Error(error));
+    if (error === undefined) resolve?.(result);
+    else reject?.(new Error(error));
   });
-  child.on('exit', () => {
+  const rejectAll = () => {
     for (const { reject } of waiting.values()) reject(new Error(`${file} ended`));
-  });
+    waiting.clear();
+  };
+  child.on('exit', rejectAll);
+  child.on('error', rejectAll);
   const ask = (kind) => (options) =>
     new Promise((resolve, reject) => {
       waiting.set(++lastId, { resolve, reject });
-      child.send({ id: lastId, kind, options });
+      child.send({ id: lastId, kind, options }, (error) => {
+        if (error) reject(new Error(`${file} ended`));
+      });
     });
   return { ...Object.fromEntries(kinds.map((kind) => [kind, ask(kind)])), stop: () => stop(child) };
 }
@@ -39,4 +44,6 @@ export function serveRemote(functions) {
     }
   });
   process.on('disconnect', () => process.exit());
+  // Ctrl-C in a terminal is sent to all of the run, whose own process then ends this one
+  process.on('SIGINT', () => {});
 }

@@ -1,6 +1,7 @@
 // Measures what the service promises about its speed, on one machine in one run, or compares or draws such results: see
 // README.md. Exits with 1 when a bar is missed or something could not be measured.
 import path from 'node:path';
+import { interruption } from './interruption.mjs';
 import { closeAll, measure } from './measurement.mjs';
 import { report, reportComparison } from './report.mjs';
 import { loadResult, saveChart, saveResult } from './results.mjs';
@@ -11,7 +12,7 @@ const named = (file) => path.relative(process.cwd(), file);
 
 const tasks = {
   async measure() {
-    const result = await Promise.race([measure(progress), interruption()]);
+    const result = await Promise.race([measure(progress), interruption(plan.boundSeconds)]);
     console.log(report(result));
     if (quick) {
       progress('every part works; a quick run holds nothing to the bars, as its figures mean nothing');
@@ -32,17 +33,6 @@ const tasks = {
     progress(`the picture is ${named(saveChart(loadResult(file)))}`);
   },
 };
-
-/** Rejects on Ctrl-C, on SIGTERM and when the run takes too long. */
-function interruption() {
-  return new Promise((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM']) {
-      process.on(signal, () => reject(new Error(`stopped by ${signal}`)));
-    }
-    const late = () => reject(new Error(`not done after ${plan.boundSeconds} s`));
-    setTimeout(late, plan.boundSeconds * 1000).unref();
-  });
-}
 
 try {
   await tasks[task.name]();

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { root } from '../scripts/build.mjs';
 import { freePort, stop } from '../scripts/processes.mjs';
-import { cpuMicrosBetween, cpuTimes, residentMegabytes } from './usage.mjs';
+import { childrenOf, cpuMicrosBetween, cpuTimes, peakMegabytes, residentMegabytes } from './usage.mjs';
 
 /**
  * Starts Gatehouse as it ships: the command of `npm start`, in production with default settings, one log line a request into a file.
@@ -17,6 +17,7 @@ import { cpuMicrosBetween, cpuTimes, residentMegabytes } from './usage.mjs';
  *   settings?: Record<string, string> }} options
  */
 export async function startGatehouse({ engine = 'auto', workers = 1, settings, secrets, ...where }) {
+  const metricsPort = await freePort();
   const server = await startServer({
     ...where,
     args: startArguments(),
@@ -28,13 +29,32 @@ export async function startGatehouse({ engine = 'auto', workers = 1, settings, s
       ...(workers > 1 && { WEB_CONCURRENCY: String(workers) }),
       SHUTDOWN_DELAY_MS: '0',
       // The usual one may be taken
-      METRICS_PORT: String(await freePort()),
+      METRICS_PORT: String(metricsPort),
       ...settings,
     },
   });
-  // The other workers start when the first one listens, and take about as long; nothing says from outside when all serve
-  if (workers > 1) await sleep(2 * server.readyMs);
+  if (workers > 1) {
+    try {
+      await untilAllListen(metricsPort, workers);
+      server.checkChildren(workers);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
   return server;
+}
+
+/** The first worker answers before the others listen. */
+async function untilAllListen(metricsPort, workers) {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline) {
+    const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).catch(() => undefined);
+    const listening = /^gatehouse_workers (\d+)$/m.exec((await answer?.text()) ?? '')?.[1];
+    if (Number(listening) === workers) return;
+    await sleep(100);
+  }
+  throw new Error(`${workers} workers did not listen within a minute`);
 }
 
 /** What `npm start` gives to Node, flags included. */
@@ -59,6 +79,16 @@ export function startBare({ secrets: _, ...where }) {
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
+const started = new Set();
+let isClosing = false;
+
+/** Ends the servers that still run, also those that have not begun to serve. */
+export async function stopServers() {
+  // An interrupted measurement goes on with its next one
+  isClosing = true;
+  await Promise.all([...started].map(stop));
+}
+
 /**
  * Starts a server in a process of its own and waits until it answers.
  *
@@ -68,6 +98,7 @@ const here = (file) => fileURLToPath(new URL(file, import.meta.url));
  */
 async function startServer({ args, name, folder, databaseUrl, probe, env, guard }) {
   const port = await freePort();
+  if (isClosing) throw new Error('the run is being ended');
   const stdout = openSync(path.join(folder, `${name}.log`), 'a');
   const { PATH, HOME, TMPDIR } = process.env;
   const began = performance.now();
@@ -85,6 +116,10 @@ async function startServer({ args, name, folder, databaseUrl, probe, env, guard 
       ...env,
     },
   });
+  // Closed as soon as it is the child's too: a run opens dozens
+  closeSync(stdout);
+  started.add(child);
+  child.once('exit', () => started.delete(child));
   guard?.watch(child.pid);
   const server = {
     url: `http://127.0.0.1:${port}`,
@@ -98,6 +133,13 @@ async function startServer({ args, name, folder, databaseUrl, probe, env, guard 
     },
     /** MB of resident memory, of all workers. */
     residentMegabytes: () => residentMegabytes(child.pid),
+    /** The most that it has ever been, in MB: each process at its own peak. */
+    peakMegabytes: () => peakMegabytes(child.pid),
+    /** @throws when it has not just as many processes below it, whose CPU time would else be left out */
+    checkChildren(count) {
+      const found = childrenOf(child.pid).length;
+      if (found !== count) throw new Error(`${name} has ${found} processes of its own, not ${count}`);
+    },
     async stop() {
       await stop(child);
       guard?.release(child.pid);
