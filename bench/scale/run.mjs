@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
+import { interruption } from '../interruption.mjs';
 import { describeCode, describeMachine, nameCode } from '../machine.mjs';
 import { openDatabases } from './databases.mjs';
 import { people, planning } from './day-inputs.mjs';
@@ -60,19 +61,8 @@ async function memory({ ask }) {
   return { buffers, memoryBytes: totalmem() };
 }
 
-/** Rejects on Ctrl-C, on SIGTERM and when the run takes too long. */
-function interruption() {
-  return new Promise((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM']) {
-      process.on(signal, () => reject(new Error(`stopped by ${signal}`)));
-    }
-    const late = () => reject(new Error(`not done after ${plan.boundSeconds} s`));
-    setTimeout(late, plan.boundSeconds * 1000).unref();
-  });
-}
-
 async function main() {
-  const result = await Promise.race([measure(), interruption()]);
+  const result = await Promise.race([measure(), interruption(plan.boundSeconds)]);
   result.seconds = (performance.now() - began) / 1000;
   console.log(render(result));
   const faults = result.plans.flatMap((each) => each.faults);
