@@ -8,7 +8,7 @@ const withinMs = 1500;
 
 /**
  * Whether every connection of the pool can still be had: one that was checked out and never given back looks idle to Postgres.
- * So as many requests as it has connections are made to wait for a lock at the same time.
+ * So as many requests as it has connections are made to wait for a lock at the same time, requests that share none.
  *
  * @param {{ cluster: object, origin: string, token: string }} options
  * @returns {Promise<string[]>} what is wrong
@@ -18,7 +18,9 @@ export async function poolBroken({ cluster, origin, token }) {
   const other = await cluster.connect();
   await other.query('BEGIN');
   await other.query('LOCK TABLE users, refreshaccesstokens');
-  const answering = Promise.all(clients.map((client) => client.send('GET', '/api/v1/me', { token })));
+  const answering = Promise.all(
+    clients.map((client) => client.send('GET', '/api/v1/me/sessions', { token })),
+  );
   const waiting = await mostWaiting(cluster);
   await other.query('ROLLBACK');
   const answers = await answering;
@@ -30,7 +32,7 @@ export async function poolBroken({ cluster, origin, token }) {
       ? []
       : [`only ${waiting} of ${poolSize} connections of the pool are in use at once`]),
     ...failed.map(
-      ({ status, code, error }) => `/me after the lock was let go: ${status ?? error} ${code ?? ''}`,
+      ({ status, code, error }) => `/me/sessions after the lock was let go: ${status ?? error} ${code ?? ''}`,
     ),
   ];
 }

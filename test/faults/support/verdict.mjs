@@ -1,3 +1,4 @@
+import { connectionsBesidesPool } from '../../../dist/storage/postgres.js';
 import { quantile, tally } from './measure.mjs';
 import { endsWithinMs } from './outcome.mjs';
 import { poolSize } from './pool.mjs';
@@ -133,14 +134,15 @@ function processBroken({ replica, before, after, connections, databasePort }) {
   const broken = [];
   if (!replica.isRunning()) broken.push(`the process has ended\n${replica.log().slice(-2000)}`);
   if (replica.log().includes('"level":60')) broken.push('the process has met an error that nothing caught');
-  if (connections > poolSize + 1) broken.push(`${connections} connections to the database`);
+  if (connections > poolSize + connectionsBesidesPool)
+    broken.push(`${connections} connections to the database`);
   if (!before || !after) return broken;
   const others = ({ descriptors, socketsTo }) => descriptors - (socketsTo[databasePort] ?? 0);
   if (others(after) > others(before) + 2)
     broken.push(
       `file descriptors that are no connection to the database: ${others(before)} before, ${others(after)} after`,
     );
-  if ((after.socketsTo[databasePort] ?? 0) > poolSize + 1)
+  if ((after.socketsTo[databasePort] ?? 0) > poolSize + connectionsBesidesPool)
     broken.push(`${after.socketsTo[databasePort]} sockets to the database`);
   if (after.rssMb > before.rssMb * 1.25 + 30)
     broken.push(`memory: ${Math.round(before.rssMb)} MB before, ${Math.round(after.rssMb)} MB after`);
