@@ -13,6 +13,7 @@ export type Described = Map<string, readonly Column[] | undefined>;
 
 /** What pg calls of a query, and a query of its connection; its types name neither. */
 interface Connection {
+  readonly stream: { cork(): void; uncork(): void };
   readonly parsedStatements: Readonly<Record<string, string>>;
   parse(message: { name: string; text: string; types: undefined }): void;
   bind(message: { statement: string; values: (string | Buffer | null)[] }): void;
@@ -63,6 +64,8 @@ export class PreparedQuery<Row> extends Query {
     const described = this.#describedOn(connection);
     this.#described = described;
     this.#columns = described.get(name);
+    // One write for all of it
+    connection.stream.cork();
     if (connection.parsedStatements[name] === undefined) connection.parse({ name, text, types: undefined });
     connection.bind({ statement: name, values: this.#values });
     if (this.#columns === undefined) {
@@ -71,6 +74,7 @@ export class PreparedQuery<Row> extends Query {
     }
     connection.execute({ portal: '', rows: 0 });
     connection.sync();
+    connection.stream.uncork();
     return null;
   }
 
@@ -117,7 +121,7 @@ export function prepared(pool: Pick<pg.Pool, 'query'>): Database {
     return described;
   };
   return {
-    query: <Row extends pg.QueryResultRow>(statement: Statement) => {
+    query: async <Row extends pg.QueryResultRow>(statement: Statement) => {
       const query = new PreparedQuery<Row>(statement, describedOn);
       // The pool gives a promise of what the query calls back with, whatever its types say of queries that bring their own
       return pool.query(query as unknown as pg.QueryConfig) as Promise<Rows<Row>>;

@@ -8,8 +8,9 @@ import type { Rows, Statement } from './query.ts';
 const remembered = 8;
 // Milliseconds until a connection that could not be opened is tried again
 const retryMs = 1000;
-// SQLSTATE class 57, operator intervention: admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped …
-const farewell = /^57P/;
+// What says nothing of the connection (PostgreSQL manual, appendix A): lock_not_available, query_canceled, deadlock_detected,
+// serialization_failure
+const ofStatement = ['55P03', '57014', '40P01', '40001'];
 // However quick they are answered: what is under way is lost with its connection
 const mostInFlight = 128;
 
@@ -96,9 +97,9 @@ export class SharedConnection {
   }
 
   #answered(client: pg.Client, error: Error | null): void {
-    if (farewell.test(errorCode(error) ?? '')) {
+    if (error && !ofStatement.includes(errorCode(error) ?? '')) {
+      // As the pool does: the server may be about to hang up, be a standby now, or have another schema than it was asked of
       this.#warn(error);
-      // The server has said so, and is about to hang up: whatever is sent now would be lost
       void this.#retire(client);
       return;
     }
@@ -134,9 +135,15 @@ export class SharedConnection {
     if (this.#client !== undefined) void this.#retire(this.#client);
     if (this.#isOpening || this.#isClosed || now < this.#openAgainAt) return;
     this.#isOpening = true;
-    void this.#open().finally(() => {
-      this.#isOpening = false;
-    });
+    void this.#open()
+      .catch((error: Error) => {
+        // Of a file that the URL names, and that cannot be read just now
+        this.#openAgainAt = now + retryMs;
+        this.#warn(error);
+      })
+      .finally(() => {
+        this.#isOpening = false;
+      });
   }
 
   async #open(): Promise<void> {
@@ -177,7 +184,7 @@ export class SharedConnection {
     this.#watch = undefined;
   }
 
-  #warn(error: Error | null): void {
+  #warn(error: Error): void {
     this.#options.log.warn({ err: error }, 'a shared database connection broke');
   }
 }

@@ -85,7 +85,9 @@ t.test('a statement without its limit reads too much', async (t) => {
   t.equal(limited.length, 3);
   for (const { name, text, values } of limited) {
     const unlimited = text.replace(/ LIMIT (\$\d)/, ' LIMIT $1::bigint + 4000');
-    const faults = faultsOf(await explain(client, { name, text: unlimited, values }), bounds);
+    // From the first session on, and not from a random one, behind which there may be few
+    const fromFirst = values.map((value) => value ?? 0);
+    const faults = faultsOf(await explain(client, { name, text: unlimited, values: fromFirst }), bounds);
     t.match(faults.join(), /reads \d+ rows of refreshaccesstokens/, name);
   }
 });

@@ -117,6 +117,24 @@ t.test('an error of one statement is not one of those beside it', onlyDirect, as
   ]);
 });
 
+t.test(
+  'a connection that has become read-only, as of a leader that steps down, is left',
+  onlyDirect,
+  async (t) => {
+    const { gatehouse, person } = await startShared(t);
+    const readOnly = {
+      name: 'step_down',
+      text: "SELECT set_config('default_transaction_read_only', 'on', false)",
+      values: [],
+    };
+    for (let times = 0; times < 4; times++) await gatehouse.app.refreshes.query(readOnly);
+    const answers: number[] = [];
+    for (let times = 0; times < 4; times++) answers.push((await refresh(gatehouse, person)).status);
+    t.ok(answers.filter((status) => status === 503).length <= 2, `${answers}: each connection refuses once`);
+    t.equal(answers.at(-1), 200);
+  },
+);
+
 t.test('a statement that is refused when it is first parsed', onlyDirect, async (t) => {
   const { gatehouse } = await startShared(t);
   const { reads } = gatehouse.app;
