@@ -21,7 +21,7 @@ import {
 } from '@opentelemetry/resources';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import type { HashTrace } from '../passwords/hasher.ts';
-import type { StatementTrace } from '../storage/query.ts';
+import type { StatementTrace } from '../storage/databases.ts';
 import { GuardedExporter } from './span-exporter.ts';
 import { SpanLosses, type TraceLog } from './span-losses.ts';
 import { SpanQueue } from './span-queue.ts';

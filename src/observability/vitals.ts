@@ -13,7 +13,7 @@ export interface Vitals {
     readonly options: { readonly max: number };
   };
   poolWait: { estimateMs(): number };
-  sharedConnections: Readonly<Record<string, { readonly open: number; readonly inFlight: number }>>;
+  sharedConnections: Readonly<Record<string, SharedUse>>;
   overload: { readonly share: number };
   rateLimits: { readonly store: LimitStore };
   proxyWatch: { readonly isUncovered: boolean };
@@ -33,6 +33,12 @@ type Phase = (typeof phases)[number];
 
 const limitStores = ['memory', 'redis', 'fallback'] as const;
 type LimitStore = (typeof limitStores)[number];
+
+interface SharedUse {
+  readonly open: number;
+  readonly failing: number;
+  readonly inFlight: number;
+}
 
 /** Adds the metrics of what is given. */
 export function vitalsMetrics(registers: Registry[], vitals: Partial<Vitals>): void {
@@ -134,7 +140,7 @@ function poolWaitMetric(registers: Registry[], poolWait: Vitals['poolWait']): vo
 }
 
 function sharedMetrics(registers: Registry[], shared: Vitals['sharedConnections']): void {
-  const byUse = (name: string, help: string, read: (use: { open: number; inFlight: number }) => number) => {
+  const byUse = (name: string, help: string, read: (use: SharedUse) => number) => {
     const labelNames = ['use'];
     const collect = () => {
       for (const [use, connections] of Object.entries(shared)) gauge.set({ use }, read(connections));
@@ -145,6 +151,11 @@ function sharedMetrics(registers: Registry[], shared: Vitals['sharedConnections'
     'gatehouse_database_shared_connections',
     'Open connections that statements share',
     ({ open }) => open,
+  );
+  byUse(
+    'gatehouse_database_shared_connections_failing',
+    'Shared connections that could not be opened when that was last tried',
+    ({ failing }) => failing,
   );
   byUse(
     'gatehouse_database_shared_in_flight',

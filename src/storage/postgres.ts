@@ -1,9 +1,9 @@
 import fastifyPostgres from '@fastify/postgres';
 import fp from 'fastify-plugin';
 import { lifetimeSeconds, type PoolSettings, poolOptions, sharedOptions } from './connection.ts';
+import { prepared, type StatementTrace, traced, unprepared } from './databases.ts';
 import { PoolWait } from './pool-wait.ts';
-import { prepared } from './prepared-query.ts';
-import { type Database, type StatementTrace, traced, unprepared } from './query.ts';
+import type { Database } from './query.ts';
 import { SharedConnections, type SharedConnectionsOptions } from './shared-connections.ts';
 
 declare module 'fastify' {

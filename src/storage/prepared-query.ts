@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { typeParser } from './connection.ts';
-import type { Database, Rows, Statement } from './query.ts';
+import type { Rows, Statement } from './query.ts';
 
 /** How the columns of a statement become the members of a row. */
 interface Column {
@@ -110,23 +110,6 @@ export class PreparedQuery<Row> extends Query {
     if (this.#described?.get(name) === undefined) this.#described?.delete(name);
     this.callback?.(error ?? null, { rows: this.#rows });
   }
-}
-
-/** The pool, with statements that are described once on each of its connections. */
-export function prepared(pool: Pick<pg.Pool, 'query'>): Database {
-  const known = new WeakMap<object, Described>();
-  const describedOn = (connection: object) => {
-    const described: Described = known.get(connection) ?? new Map();
-    known.set(connection, described);
-    return described;
-  };
-  return {
-    query: async <Row extends pg.QueryResultRow>(statement: Statement) => {
-      const query = new PreparedQuery<Row>(statement, describedOn);
-      // The pool gives a promise of what the query calls back with, whatever its types say of queries that bring their own
-      return pool.query(query as unknown as pg.QueryConfig) as Promise<Rows<Row>>;
-    },
-  };
 }
 
 function rowOf(columns: readonly Column[], fields: (string | null)[]): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import type { Pool, QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
 import { ApiError } from '../errors.ts';
 import { isUnavailable } from './database-error.ts';
 
@@ -16,24 +16,6 @@ export interface Statement {
   name: string;
   text: string;
   values: unknown[];
-}
-
-/** The same database without prepared statements: each is parsed again, and no connection has to know any. */
-export function unprepared(db: Pick<Pool, 'query'>): Database {
-  return {
-    query: <Row extends QueryResultRow>({ text, values }: Statement) => db.query<Row>({ text, values }),
-  };
-}
-
-/** Runs a statement, and tells how long it took and whether it failed. */
-export type StatementTrace = <T>(name: string, run: () => Promise<T>) => Promise<T>;
-
-/** The same database with a trace of every statement. */
-export function traced(db: Database, trace: StatementTrace): Database {
-  return {
-    query: <Row extends QueryResultRow>(statement: Statement) =>
-      trace(statement.name, () => db.query<Row>(statement)),
-  };
 }
 
 /**

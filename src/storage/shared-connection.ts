@@ -6,7 +6,7 @@ import type { Rows, Statement } from './query.ts';
 
 // Of the last so many answers, about
 const remembered = 8;
-// Milliseconds until a connection that could not be opened is tried again
+// Milliseconds from one opening to the next, so that one that always breaks at once, or cannot be opened, is not tried all the time
 const retryMs = 1000;
 // What says nothing of the connection (PostgreSQL manual, appendix A): lock_not_available, query_canceled, deadlock_detected,
 // serialization_failure
@@ -16,9 +16,9 @@ const mostInFlight = 128;
 
 export interface SharedConnectionOptions {
   client: pg.ClientConfig;
-  /** Milliseconds after which it is opened anew. */
+  /** Milliseconds after which it is opened anew, or up to a tenth less: connections opened together are not renewed together. */
   lifetimeMs: number;
-  log: { warn(facts: object, message: string): void };
+  log: { info(facts: object, message: string): void; warn(facts: object, message: string): void };
 }
 
 /**
@@ -29,11 +29,13 @@ export class SharedConnection {
   readonly #options: SharedConnectionOptions;
   #described: Described = new Map();
   #client: pg.Client | undefined;
-  #isOpening = false;
+  #opening: Promise<void> | undefined;
   #isClosed = false;
+  #isFailing = false;
   #openAgainAt = 0;
   #endsAt = 0;
-  #inFlight = 0;
+  /** When each statement that is not answered yet was sent, the oldest first. */
+  #sentAt: number[] = [];
   /** When the last answer came, or the first statement since all were answered was sent. */
   #progressAt = 0;
   #answerMs = 0;
@@ -48,8 +50,23 @@ export class SharedConnection {
     return this.#client !== undefined;
   }
 
+  /** Whether it could not be opened when that was last tried. */
+  get isFailing(): boolean {
+    return this.#isFailing;
+  }
+
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#sentAt.length;
+  }
+
+  /** Opens it where it is not open, and its successor once its time is over; at most once a second. */
+  keepOpen(now: number): void {
+    if (this.#client !== undefined && now <= this.#endsAt) return;
+    if (this.#opening !== undefined || this.#isClosed || now < this.#openAgainAt) return;
+    this.#openAgainAt = now + retryMs;
+    this.#opening = this.#open().finally(() => {
+      this.#opening = undefined;
+    });
   }
 
   /**
@@ -57,18 +74,16 @@ export class SharedConnection {
    * there has been none; Infinity when it cannot be sent here now.
    */
   waitMs(name: string, now: number): number {
-    if (this.#client === undefined || now > this.#endsAt) {
-      this.#renew(now);
-      return Number.POSITIVE_INFINITY;
-    }
-    if (this.#inFlight === 0) return 0;
+    const { inFlight } = this;
+    if (this.#client === undefined) return Number.POSITIVE_INFINITY;
+    if (inFlight === 0) return 0;
     // Until it is known there, a second one would be refused when the first is
     const isNew = this.#described.get(name) === undefined && this.#described.has(name);
-    if (isNew || this.#inFlight >= mostInFlight) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#inFlight * this.#answerMs, now - this.#progressAt);
+    if (isNew || inFlight >= mostInFlight) return Number.POSITIVE_INFINITY;
+    return Math.max(inFlight * this.#answerMs, now - this.#progressAt);
   }
 
-  /** Sends a statement, when it has been asked how long that would wait. */
+  /** Sends a statement: one whose wait is known to be finite. */
   query<Row>(statement: Statement, now: number): Promise<Rows<Row>> {
     const client = this.#client;
     const described = this.#described;
@@ -81,9 +96,9 @@ export class SharedConnection {
         if (error) reject(error);
         else resolve(answer as Rows<Row>);
       };
-      if (this.#inFlight === 0) this.#progressAt = now;
-      this.#inFlight += 1;
-      this.#watch ??= this.#watchFrom(client);
+      if (this.#sentAt.length === 0) this.#progressAt = now;
+      this.#sentAt.push(now);
+      this.#watch ??= this.#watchFrom(client, now);
       this.#cork(client);
       client.query(query as unknown as pg.Submittable);
     });
@@ -92,19 +107,19 @@ export class SharedConnection {
   /** Lets go of the connection once what is under way has been answered, or after a bounded time. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const client = this.#client;
-    if (client) await this.#retire(client);
+    await this.#opening;
+    if (this.#client) await this.#leave(this.#client);
   }
 
   #answered(client: pg.Client, error: Error | null): void {
     if (error && !ofStatement.includes(errorCode(error) ?? '')) {
       // As the pool does: the server may be about to hang up, be a standby now, or have another schema than it was asked of
-      this.#warn(error);
-      void this.#retire(client);
+      this.#tellBroken(error);
+      void this.#leave(client);
       return;
     }
     const now = performance.now();
-    this.#inFlight -= 1;
+    this.#sentAt.shift();
     this.#answerMs += (now - this.#progressAt - this.#answerMs) / remembered;
     this.#progressAt = now;
   }
@@ -120,71 +135,82 @@ export class SharedConnection {
     });
   }
 
-  /** Ends a connection on which nothing comes any more, with all that waits there: it cannot be told from a slow one. */
-  #watchFrom(client: pg.Client): NodeJS.Timeout {
-    return setTimeout(() => {
+  /**
+   * Ends a connection whose oldest statement has not been answered in time, with all that waits behind it: nobody can tell which
+   * of them hangs, and each would go on waiting for the bounds of those before it.
+   */
+  #watchFrom(client: pg.Client, now: number): NodeJS.Timeout {
+    const [oldest = now] = this.#sentAt;
+    const check = () => {
       this.#watch = undefined;
-      if (client !== this.#client || this.#inFlight === 0) return;
-      if (performance.now() - this.#progressAt >= timeouts.query)
-        client.connection.stream.destroy(new Error('Query read timeout'));
-      else this.#watch = this.#watchFrom(client);
-    }, timeouts.query / 8).unref();
-  }
-
-  #renew(now: number): void {
-    if (this.#client !== undefined) void this.#retire(this.#client);
-    if (this.#isOpening || this.#isClosed || now < this.#openAgainAt) return;
-    this.#isOpening = true;
-    void this.#open()
-      .catch((error: Error) => {
-        // Of a file that the URL names, and that cannot be read just now
-        this.#openAgainAt = now + retryMs;
-        this.#warn(error);
-      })
-      .finally(() => {
-        this.#isOpening = false;
-      });
+      const [sentAt] = this.#sentAt;
+      if (client !== this.#client || sentAt === undefined) return;
+      const then = performance.now();
+      if (then - sentAt >= timeouts.query) client.connection.stream.destroy(new Error('Query read timeout'));
+      else this.#watch = this.#watchFrom(client, then);
+    };
+    return setTimeout(check, oldest + timeouts.query - now).unref();
   }
 
   async #open(): Promise<void> {
-    const { client: config, lifetimeMs } = this.#options;
-    const client = new pg.Client(config);
-    const lost = (error?: Error) => {
-      if (client !== this.#client) return;
-      this.#forget();
-      if (error) this.#warn(error);
-    };
-    client.on('error', lost);
-    client.on('end', () => lost());
+    try {
+      const client = await this.#connected();
+      const former = this.#client;
+      this.#take(client);
+      if (former) void hangUp(former, timeouts.query);
+    } catch (error) {
+      // Statements go through the pool meanwhile, or over the connection whose time is over
+      if (!this.#isFailing)
+        this.#options.log.warn({ err: error }, 'a shared database connection cannot be opened');
+      this.#isFailing = true;
+    }
+  }
+
+  async #connected(): Promise<pg.Client> {
+    const client = new pg.Client(this.#options.client);
+    client.on('error', (error) => this.#lost(client, error));
+    client.on('end', () => this.#lost(client));
     try {
       await client.connect();
-    } catch {
-      // Statements go through the pool meanwhile, which tells what is wrong
-      this.#openAgainAt = performance.now() + retryMs;
+    } catch (error) {
       await hangUp(client);
-      return;
+      throw error;
     }
+    return client;
+  }
+
+  #take(client: pg.Client): void {
+    const { lifetimeMs, log } = this.#options;
+    this.#forget();
+    this.#client = client;
     this.#described = new Map();
     this.#answerMs = 0;
-    this.#endsAt = performance.now() + lifetimeMs;
-    this.#client = client;
-    if (this.#isClosed) await this.#retire(client);
+    this.#endsAt = performance.now() + lifetimeMs * (1 - Math.random() / 10);
+    if (this.#isFailing) log.info({}, 'a shared database connection is open again');
+    this.#isFailing = false;
+  }
+
+  #lost(client: pg.Client, error?: Error): void {
+    if (client !== this.#client) return;
+    this.#forget();
+    client.connection.stream.destroy();
+    if (error) this.#tellBroken(error);
   }
 
   /** No statement is sent on it any more; those under way are answered. */
-  async #retire(client: pg.Client): Promise<void> {
+  async #leave(client: pg.Client): Promise<void> {
     this.#forget();
     await hangUp(client, timeouts.query);
   }
 
   #forget(): void {
     this.#client = undefined;
-    this.#inFlight = 0;
+    this.#sentAt = [];
     clearTimeout(this.#watch);
     this.#watch = undefined;
   }
 
-  #warn(error: Error): void {
+  #tellBroken(error: Error): void {
     this.#options.log.warn({ err: error }, 'a shared database connection broke');
   }
 }

@@ -31,6 +31,11 @@ export class SharedConnections implements Database {
     return this.#connections.filter(({ isOpen }) => isOpen).length;
   }
 
+  /** How many could not be opened when that was last tried. */
+  get failing(): number {
+    return this.#connections.filter(({ isFailing }) => isFailing).length;
+  }
+
   get inFlight(): number {
     return this.#connections.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
@@ -40,6 +45,7 @@ export class SharedConnections implements Database {
     let chosen: SharedConnection | undefined;
     let leastMs = this.#patienceMs;
     for (const connection of this.#connections) {
+      connection.keepOpen(now);
       const waitMs = connection.waitMs(statement.name, now);
       if (waitMs >= leastMs) continue;
       chosen = connection;

@@ -142,7 +142,7 @@ t.test('a database that is not available for a while', async (t) => {
     },
   ];
 
-  // A pooler tries again a second after a login of its own was refused (server_login_retry)
+  // A pooler tries again half a second after a login of its own was refused (server_login_retry)
   const wholeAgain = async () => {
     const end = performance.now() + (isPooled ? 2500 : 0);
     let answer = await me();

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { connectionOptions, timeouts } from '../../src/storage/connection.ts';
+import { timeouts } from '../../src/storage/connection.ts';
 import type { Statement } from '../../src/storage/query.ts';
-import { SharedConnection } from '../../src/storage/shared-connection.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { createDatabase, waitUntilBlocking } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
@@ -35,15 +34,21 @@ async function openAll(gatehouse: TestApp, person: LoggedInPerson): Promise<void
   }
 }
 
+/** Tells how often a connection of the pool has been handed out since. */
+function countAcquired({ app }: TestApp): () => number {
+  let acquired = 0;
+  app.pg.pool.on('acquire', () => {
+    acquired += 1;
+  });
+  return () => acquired;
+}
+
 t.test('many reads at once share one connection, and each gets its own answer', onlyDirect, async (t) => {
   const { gatehouse, person } = await startShared(t);
   const others = await Promise.all(Array.from({ length: 8 }, () => registerAndLogIn(gatehouse)));
   const people = [person, ...others];
   await me(gatehouse, person);
-  let acquired = 0;
-  gatehouse.app.pg.pool.on('acquire', () => {
-    acquired += 1;
-  });
+  const acquired = countAcquired(gatehouse);
   for (let round = 0; round < 20; round++) {
     const answers = await Promise.all(people.map((each) => me(gatehouse, each)));
     t.strictSame(
@@ -52,7 +57,7 @@ t.test('many reads at once share one connection, and each gets its own answer', 
     );
   }
   // It is asked now and then, where the machine stands still for as long as a read is patient
-  t.ok(acquired < 20, `${acquired} of 180 through the pool`);
+  t.ok(acquired() < 20, `${acquired()} of 180 through the pool`);
   t.equal(gatehouse.app.sharedConnections.reads?.inFlight, 0);
 });
 
@@ -69,22 +74,24 @@ t.test('a statement is parsed and described once on each connection', onlyDirect
 });
 
 t.test(
-  'a statement that waits for a lock keeps no other waiting: they go through the pool',
+  'statements that wait for locks keep no others waiting: they go through the pool',
   onlyDirect,
   async (t) => {
     const { gatehouse, person } = await startShared(t);
-    const others = await Promise.all(Array.from({ length: 6 }, () => registerAndLogIn(gatehouse)));
+    const people = await Promise.all(Array.from({ length: 7 }, () => registerAndLogIn(gatehouse)));
+    const [second, ...others] = people as [LoggedInPerson, ...LoggedInPerson[]];
     const { client } = gatehouse.database;
-    const { rows } = await client.query('SELECT max(user_id) AS id FROM users');
-    t.ok(rows.length);
     await client.query('BEGIN');
     await client.query(
-      'SELECT FROM refreshaccesstokens WHERE user_id = (SELECT user_id FROM users WHERE email = $1) FOR UPDATE',
-      [person.email],
+      'SELECT FROM refreshaccesstokens WHERE user_id IN (SELECT user_id FROM users WHERE email = ANY ($1)) FOR UPDATE',
+      [[person.email, second.email]],
     );
-    const late = refresh(gatehouse, person);
-    await waitUntilBlocking(client);
+    // One on each connection
+    const late = [person, second].map((each) => refresh(gatehouse, each));
+    await waitUntilBlocking(client, 2);
     await sleep(50);
+    t.equal(gatehouse.app.sharedConnections.refreshes?.inFlight, 2);
+    const acquired = countAcquired(gatehouse);
     const began = performance.now();
     const answers = await Promise.all(others.map((each) => refresh(gatehouse, each)));
     const milliseconds = performance.now() - began;
@@ -92,11 +99,32 @@ t.test(
       answers.map(({ status }) => status),
       others.map(() => 200),
     );
+    t.equal(acquired(), others.length);
     t.ok(milliseconds < 1000, `${milliseconds} ms`);
     await client.query('COMMIT');
-    t.equal((await late).status, 200);
+    for (const answer of await Promise.all(late)) t.equal(answer.status, 200);
   },
 );
+
+t.test('a lock on a whole table keeps nobody waiting for those before them', onlyDirect, async (t) => {
+  const { gatehouse, person } = await startShared(t);
+  const { client } = gatehouse.database;
+  await client.query('BEGIN; LOCK TABLE users');
+  const began = performance.now();
+  const waited = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const { status, body } = await me(gatehouse, person);
+      t.equal(status, 503);
+      t.equal(body['error_code'], 'DATABASE_UNAVAILABLE');
+      return performance.now() - began;
+    }),
+  );
+  // Each alone would have waited for the lock; one after the other they would have for four times as long
+  t.ok(Math.max(...waited) < timeouts.query + 500, `${waited.map(Math.round)} ms`);
+  t.ok(Math.min(...waited) >= timeouts.lock, `${waited.map(Math.round)} ms`);
+  await client.query('COMMIT');
+  t.equal((await me(gatehouse, person)).status, 200);
+});
 
 t.test('an error of one statement is not one of those beside it', onlyDirect, async (t) => {
   const { gatehouse } = await startShared(t);
@@ -135,6 +163,23 @@ t.test(
   },
 );
 
+t.test('a connection that knows a table as it was before a migration is left', onlyDirect, async (t) => {
+  const { gatehouse } = await startShared(t);
+  const { app, database } = gatehouse;
+  await database.client.query('CREATE TABLE changing (a integer); INSERT INTO changing VALUES (1)');
+  for (const [use, size] of [
+    ['reads', 1],
+    ['refreshes', 2],
+  ] as const) {
+    const statement = { name: `all_for_${use}`, text: 'SELECT * FROM changing', values: [] };
+    // While one connection learns the statement, the other is given it
+    await Promise.all(Array.from({ length: size }, () => app[use].query(statement)));
+    await database.client.query(`ALTER TABLE changing ADD ${use} integer`);
+    for (let times = 0; times < size; times++) await t.rejects(app[use].query(statement), { code: '0A000' });
+    t.match((await app[use].query(statement)).rows, [{ a: 1, [use]: null }]);
+  }
+});
+
 t.test('a statement that is refused when it is first parsed', onlyDirect, async (t) => {
   const { gatehouse } = await startShared(t);
   const { reads } = gatehouse.app;
@@ -171,6 +216,44 @@ t.test(
     t.equal((await me(gatehouse, person)).status, 200);
   },
 );
+
+t.test('a connection that is ended while it is idle fails nobody', onlyDirect, async (t) => {
+  const { gatehouse, person } = await startShared(t);
+  await gatehouse.database.client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse' AND datname = current_database()`,
+  );
+  const { reads, refreshes } = gatehouse.app.sharedConnections;
+  const end = performance.now() + 2000;
+  while (reads?.open !== 0 || refreshes?.open !== 0) {
+    if (performance.now() > end) throw new Error('the shared connections are not given up');
+    await sleep(5);
+  }
+  t.equal((await me(gatehouse, person)).status, 200);
+  await openAll(gatehouse, person);
+});
+
+t.test('an outage is told once, with its end', onlyDirect, async (t) => {
+  const database = await createDatabase(t);
+  const proxy = await startDatabaseProxy(t, database.url);
+  const { gatehouse, person } = await startShared(t, { database: { ...database, url: proxy.url } });
+  const { reads } = gatehouse.app.sharedConnections;
+  await proxy.refuse();
+  const began = performance.now();
+  // Long enough for three tries to open it
+  while (performance.now() - began < 2500) {
+    t.equal((await me(gatehouse, person)).body['error_code'], 'DATABASE_UNAVAILABLE');
+    await sleep(50);
+  }
+  t.equal(reads?.open, 0);
+  t.equal(reads?.failing, 1);
+  await proxy.accept();
+  await sleep(1000);
+  await openAll(gatehouse, person);
+  t.equal(reads?.failing, 0);
+  const said = (line: string) => gatehouse.logLines.filter(({ msg }) => msg === line).length;
+  t.equal(said('a shared database connection cannot be opened'), 1);
+  t.equal(said('a shared database connection is open again'), 1);
+});
 
 t.test('a line on which nothing comes any more is given up', onlyDirect, async (t) => {
   const database = await createDatabase(t);
@@ -210,40 +293,3 @@ t.test('without prepared statements nothing is shared', async (t) => {
   t.strictSame(gatehouse.app.sharedConnections, {});
   t.equal((await me(gatehouse, await registerAndLogIn(gatehouse))).status, 200);
 });
-
-t.test(
-  'a connection is opened anew when its time is over, and what it was asked before is answered',
-  async (t) => {
-    const { url } = await createDatabase(t);
-    const warnings: unknown[] = [];
-    const connection = new SharedConnection({
-      client: { ...connectionOptions(url), query_timeout: undefined, pipeline: true },
-      log: { warn: (facts: unknown) => void warnings.push(facts) },
-      lifetimeMs: 300,
-    });
-    t.teardown(() => connection.close());
-    const backend = async (seconds: number) => {
-      const statement = {
-        name: 'backend',
-        text: 'SELECT pg_backend_pid() AS pid, pg_sleep($1)::text',
-        values: [seconds],
-      };
-      const end = performance.now() + 5000;
-      for (;;) {
-        const now = performance.now();
-        if (connection.waitMs(statement.name, now) === 0)
-          return connection.query<{ pid: number }>(statement, now);
-        if (now > end) throw new Error('the connection does not open');
-        await sleep(5);
-      }
-    };
-    const first = (await backend(0)).rows[0]?.pid;
-    t.equal((await backend(0)).rows[0]?.pid, first);
-    const slow = backend(0.5);
-    await sleep(350);
-    const next = (await backend(0)).rows[0]?.pid;
-    t.ok(next !== undefined && next !== first);
-    t.equal((await slow).rows[0]?.pid, first);
-    t.strictSame(warnings, []);
-  },
-);
