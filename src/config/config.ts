@@ -185,7 +185,7 @@ function compileSettings(): ValidateFunction<Settings> {
   // That the schema is one is for a test to say: asking it takes as long again, at each start
   const ajv = new Ajv({
     allErrors: true,
-    removeAdditional: true,
+    removeAdditional: 'all',
     useDefaults: true,
     coerceTypes: true,
     meta: false,

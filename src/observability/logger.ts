@@ -31,13 +31,18 @@ const whole = { minLength: 3584, maxWrite: 4096 };
  */
 function inBytes(sizes: { minLength: number; maxWrite: number }): DestinationStream {
   const destination = pino.destination({
-    ...{ dest: 1, sync: false, periodicFlush: 250, ...sizes },
+    dest: 1,
+    sync: false,
+    periodicFlush: 250,
     contentMode: 'buffer',
+    ...sizes,
   });
   return {
     // It takes bytes in this mode, which its types do not say
     write: (line) => void destination.write(Buffer.from(line) as unknown as string),
     flush: (done: (error?: Error) => void) => destination.flush(done),
+    // pino asks for it after a fatal line, which may be the last
+    flushSync: () => destination.flushSync(),
   } as DestinationStream;
 }
 

@@ -5,15 +5,18 @@ import {
   type EndReason,
   type EventListener,
   endReasons,
+  type LimitedOperation,
   type LimitName,
+  type LimitOutcome,
+  limitedOperations,
   limitNames,
+  limitOutcomes,
   loginOutcomes,
   type RefreshOutcome,
   refreshOutcomes,
   registrationOutcomes,
   type ServiceEvent,
 } from './events.ts';
-import { LimitDecisions } from './limit-decisions.ts';
 import { RequestDurations } from './request-durations.ts';
 import { Tally } from './tally.ts';
 import { type Vitals, vitalsMetrics } from './vitals.ts';
@@ -38,13 +41,13 @@ const superfluous = [
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: RequestDurations;
-  readonly #errors: Tally<ErrorCode>;
-  readonly #logins: Tally<(typeof loginOutcomes)[number]>;
-  readonly #registrations: Tally<(typeof registrationOutcomes)[number]>;
-  readonly #refreshes: Tally<RefreshOutcome>;
-  readonly #ended: Tally<EndReason>;
-  readonly #limitDecisions: LimitDecisions;
-  readonly #limitHits: Tally<LimitName>;
+  readonly #errors: Tally<{ error_code: ErrorCode }>;
+  readonly #logins: Tally<{ outcome: (typeof loginOutcomes)[number] }>;
+  readonly #registrations: Tally<{ outcome: (typeof registrationOutcomes)[number] }>;
+  readonly #refreshes: Tally<{ outcome: RefreshOutcome }>;
+  readonly #ended: Tally<{ reason: EndReason }>;
+  readonly #limitDecisions: Tally<{ operation: LimitedOperation; outcome: LimitOutcome }>;
+  readonly #limitHits: Tally<{ limit: LimitName }>;
   readonly #hashWaits: Histogram;
   readonly #hashDurations: Histogram;
   readonly #hashRejections: Counter;
@@ -74,39 +77,41 @@ export class Metrics {
       help: 'Passwords refused because the wait would have been too long',
       registers,
     });
-    const counter = <Value extends string>(
-      name: string,
-      help: string,
-      label: string,
-      values: readonly Value[],
-    ) => new Tally(registers, { name, help, label, values });
-    this.#errors = counter(
-      'gatehouse_http_errors_total',
-      'Answers that are errors',
-      'error_code',
-      errorCodes,
-    );
-    this.#logins = counter('gatehouse_logins_total', 'Logins', 'outcome', loginOutcomes);
-    this.#registrations = counter(
-      'gatehouse_registrations_total',
-      'Registrations',
-      'outcome',
-      registrationOutcomes,
-    );
-    this.#refreshes = counter('gatehouse_refreshes_total', 'Refreshes', 'outcome', refreshOutcomes);
-    this.#ended = counter(
-      'gatehouse_sessions_ended_total',
-      'Sessions that a request has ended',
-      'reason',
-      endReasons,
-    );
-    this.#limitHits = counter(
-      'gatehouse_rate_limit_hits_total',
-      'Attempts that a limit has refused',
-      'limit',
-      limitNames,
-    );
-    this.#limitDecisions = new LimitDecisions(registers);
+    this.#errors = new Tally(registers, {
+      name: 'gatehouse_http_errors_total',
+      help: 'Answers that are errors',
+      labels: { error_code: errorCodes },
+    });
+    this.#logins = new Tally(registers, {
+      name: 'gatehouse_logins_total',
+      help: 'Logins',
+      labels: { outcome: loginOutcomes },
+    });
+    this.#registrations = new Tally(registers, {
+      name: 'gatehouse_registrations_total',
+      help: 'Registrations',
+      labels: { outcome: registrationOutcomes },
+    });
+    this.#refreshes = new Tally(registers, {
+      name: 'gatehouse_refreshes_total',
+      help: 'Refreshes',
+      labels: { outcome: refreshOutcomes },
+    });
+    this.#ended = new Tally(registers, {
+      name: 'gatehouse_sessions_ended_total',
+      help: 'Sessions that a request has ended',
+      labels: { reason: endReasons },
+    });
+    this.#limitHits = new Tally(registers, {
+      name: 'gatehouse_rate_limit_hits_total',
+      help: 'Attempts that a limit has refused',
+      labels: { limit: limitNames },
+    });
+    this.#limitDecisions = new Tally(registers, {
+      name: 'gatehouse_rate_limit_decisions_total',
+      help: 'Attempts, by what limits had to say of them',
+      labels: { operation: limitedOperations, outcome: limitOutcomes },
+    });
   }
 
   /** Counts what happens. */
@@ -131,23 +136,23 @@ export class Metrics {
     switch (event.type) {
       case 'request':
         if (event.ms !== null) this.#observeRequest(event, event.ms / 1000);
-        if (event.errorCode !== null) this.#errors.count(event.errorCode);
+        if (event.errorCode !== null) this.#errors.count({ error_code: event.errorCode });
         break;
       case 'login':
-        this.#logins.count(event.outcome);
+        this.#logins.count(event);
         break;
       case 'registration':
-        this.#registrations.count(event.outcome);
+        this.#registrations.count(event);
         break;
       case 'refresh':
-        this.#refreshes.count(event.outcome);
+        this.#refreshes.count(event);
         break;
       case 'session_end':
-        this.#ended.count(event.reason);
+        this.#ended.count(event);
         break;
       case 'limit':
-        this.#limitDecisions.count(event.operation, event.outcome);
-        if (event.outcome === 'limited') this.#limitHits.count(event.limit);
+        this.#limitDecisions.count(event);
+        if (event.outcome === 'limited') this.#limitHits.count(event);
         break;
       case 'hash':
         this.#hashWaits.observe(event.waitedMs / 1000);

@@ -163,7 +163,12 @@ function createPool(threads: number, workerData: WorkerSetup): Piscina {
   });
 }
 
-/** Hashes on every thread at once, as they will under load: the seed of the queue's estimate. */
+/**
+ * Which engine the threads have, and what a hash takes when all of them hash at once, as they will under load: the seed of
+ * the queue's estimate.
+ *
+ * @throws EngineMissingError when the engine that was asked for does not load, or Error when the threads do not start
+ */
 async function calibrate(pool: Piscina, threads: number): Promise<Calibration> {
   const task: CalibrationTask = { kind: 'calibration' };
   const measured = Promise.all(

@@ -72,10 +72,14 @@ const migrationLock = '7241865325823964';
 /**
  * True when no migration is missing.
  *
- * @throws what pg throws when the database cannot be reached
+ * @throws MigrationError, or what pg throws when the database cannot be reached, or does not exist
  */
-export function isSchemaUpToDate(databaseUrl: string, log: MigrationLog): Promise<boolean> {
-  return withClient(databaseUrl, log, isUpToDate);
+export async function isSchemaUpToDate(databaseUrl: string, log: MigrationLog): Promise<boolean> {
+  try {
+    return await withClient(databaseUrl, log, isUpToDate);
+  } catch (error) {
+    throw explained(error);
+  }
 }
 
 function migrateOnce(databaseUrl: string, log: MigrationLog): Promise<string[]> {

@@ -83,6 +83,12 @@ t.test('all replicas together fit into the max_connections that Postgres has by 
   }
 });
 
+t.test('docs/operations.md adds to the pool what a process opens besides', async (t) => {
+  const sums = [...read('docs/operations.md').matchAll(/DATABASE_POOL_SIZE`? \+ (\d+)\)/g)];
+  t.ok(sums.length > 0);
+  for (const [sum, besides] of sums) t.equal(Number(besides), connectionsBesidesPool, sum);
+});
+
 t.test('a node can be drained, and a pod still serves; an upgrade takes none away', async (t) => {
   const budget = object<{ spec: { maxUnavailable: number } }>('base/pod-disruption-budget.yaml').spec;
   t.ok(budget.maxUnavailable >= 1);

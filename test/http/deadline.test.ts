@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type PasswordHasher, startPasswordHasher } from '../../src/passwords/hasher.ts';
-import { startApp } from '../support/app.ts';
+import { type Answer, startApp } from '../support/app.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
 import { bearer, newPerson, registerAndLogIn } from '../support/people.ts';
@@ -23,9 +23,7 @@ t.test('a request whose statements take too long is answered at the deadline', a
     registration: () => post('/api/v1/register-user', newPerson()),
   };
   for (const [name, request] of Object.entries(requests)) {
-    const start = performance.now();
-    const answer = await request();
-    const took = performance.now() - start;
+    const { answer, took } = await timed(request);
     refused(t, answer, 'DATABASE_UNAVAILABLE');
     t.match(answer.headers['retry-after'], /^[1-9]/, name);
     t.ok(took > 900 && took < 1500, `${name}: ${took} ms`);
@@ -33,6 +31,31 @@ t.test('a request whose statements take too long is answered at the deadline', a
   await database.client.query('ROLLBACK');
   t.equal((await get('/api/v1/me', bearer(person.accessToken))).status, 200);
 });
+
+t.test('requests that overlap are each answered at their own deadline', async (t) => {
+  const gatehouse = await startApp(t, { env: { REQUEST_DEADLINE_MS: '1000', HASH_MAX_WAIT_MS: '500' } });
+  const { database, get } = gatehouse;
+  const person = await registerAndLogIn(gatehouse);
+  await database.client.query('BEGIN; LOCK TABLE users, refreshaccesstokens');
+  const waits = [0, 500, 800];
+  const late = await Promise.all(
+    waits.map(async (wait) => {
+      await sleep(wait);
+      return timed(() => get('/api/v1/me', bearer(person.accessToken)));
+    }),
+  );
+  await database.client.query('ROLLBACK');
+  for (const [place, { answer, took }] of late.entries()) {
+    refused(t, answer, 'DATABASE_UNAVAILABLE');
+    t.ok(took > 900 && took < 1400, `${waits[place]} ms later: ${took} ms`);
+  }
+});
+
+async function timed(request: () => Promise<Answer>): Promise<{ answer: Answer; took: number }> {
+  const start = performance.now();
+  const answer = await request();
+  return { answer, took: performance.now() - start };
+}
 
 /** A hasher whose threads are the real ones. */
 async function startHasher(t: Test, cost: number): Promise<PasswordHasher> {

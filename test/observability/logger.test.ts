@@ -81,6 +81,14 @@ t.test('a line break in a message makes no second line', async (t) => {
   t.notOk(line.includes('\r') || line.includes('\u001b'));
 });
 
+t.test('a fatal line is written at once', async (t) => {
+  const end = `process.kill(process.pid, 'SIGKILL')`;
+  const [before, last] = log(`logger.info('before'); logger.fatal('last'); ${end}`).trim().split('\n');
+  t.equal(JSON.parse(before ?? '').msg, 'before');
+  t.equal(JSON.parse(last ?? '').msg, 'last');
+  t.equal(log(`logger.error('gathered'); ${end}`), '', 'others wait for more');
+});
+
 t.test('lines are readable only where somebody looks at them', async (t) => {
   const say = `logger.info('hello')`;
   t.equal(JSON.parse(log(say)).msg, 'hello', 'not in a pipe');

@@ -36,6 +36,12 @@ t.test('native is refused at start, saying what to do', async (t) => {
   );
 });
 
+t.test('auto takes bcryptjs without it', async (t) => {
+  const program = run(t, new URL('../support/hash-engine.mjs', import.meta.url), { nodeOptions });
+  t.strictSame(await program.ended, { code: 0, signal: null });
+  t.equal(program.stdout(), 'bcryptjs\n');
+});
+
 t.test('auto hashes without it', async (t) => {
   const { url } = await createDatabase(t);
   const port = await freePort();

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import t from 'tap';
-import { MigrationError, migrate, newestMigration } from '../../src/storage/migrate.ts';
+import { isSchemaUpToDate, MigrationError, migrate, newestMigration } from '../../src/storage/migrate.ts';
+import { prepareDatabase } from '../../src/storage/prepare-database.ts';
 import { createDatabase } from '../support/database.ts';
 import { addLegacyUsers, createLegacyTables, createLegacyUsers } from '../support/legacy.ts';
 import { describeSchema, dump } from '../support/schema-dump.ts';
@@ -133,9 +134,25 @@ t.test('a role that may not create tables', async (t) => {
     t.notMatch(error.message, /\n/);
   });
 
-  await t.test('may run a service whose schema is up to date', async (t) => {
+  await t.test('and when it may not even read which migrations there are', async (t) => {
     await migrate(url, { log });
+    await t.rejects(prepareDatabase(theirs.href, { log }), {
+      name: 'MigrationError',
+      message: /^permission denied for table pgmigrations\. Migrate as a role that owns the tables/,
+      cause: { code: '42501' },
+    });
+  });
+
+  await t.test('may run a service whose schema is up to date', async (t) => {
     await client.query(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
     t.strictSame(await migrate(theirs.href, { log }), []);
   });
+});
+
+t.test('whether the schema of a database that is missing is up to date', async (t) => {
+  const { url } = await createDatabase(t, { empty: true });
+  t.equal(await isSchemaUpToDate(url, log), false);
+  const missing = new URL(url);
+  missing.pathname += '_missing';
+  await t.rejects(isSchemaUpToDate(missing.href, log), { name: 'error', code: '3D000' });
 });

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import type { FastifyRateLimitOptions, FastifyRateLimitStore } from '@fastify/rate-limit';
 import type { Redis } from 'ioredis';
 import type { Callback, RedisLink } from './redis-link.ts';
 
@@ -32,11 +31,14 @@ const RedisStore = require('@fastify/rate-limit/store/RedisStore.js') as RedisSt
 const entriesInMemory = 20_000;
 const prefix = 'gatehouse:limit:';
 const probeKey = 'probe';
+// The stores' maximum, beyond which a count may begin the window anew: where that is wanted, each does
+const max = 0;
 
 type Method = 'incr' | 'read';
 
-interface LimitOptions {
-  continueExceeding?: boolean;
+export interface CountersOptions {
+  /** Each count begins the window anew. */
+  renewed?: boolean;
 }
 
 /** Counts under a key of its own, to find out whether that can be done. */
@@ -46,43 +48,32 @@ export function countingOn(redis: Redis): (callback: Callback<unknown>) => void 
 }
 
 /**
- * The store that limits count in: in memory, and in Redis besides as long as that can be used. The higher count holds, so
- * that none goes down when Redis fails, forgets or returns. Never fails.
+ * What limits count in: in memory, and in Redis besides as long as that can be used. The higher count holds, so that none
+ * goes down when Redis fails, forgets or returns. Never fails.
  */
-export function countersOn(link: RedisLink | undefined): new (options: FastifyRateLimitOptions) => Counters {
-  return class extends Counters {
-    constructor(options: FastifyRateLimitOptions) {
-      super(options as LimitOptions, link);
-    }
-  };
-}
-
-export class Counters implements FastifyRateLimitStore, Store {
+export class Counters {
   readonly #memory: Store;
   readonly #shared: Store | undefined;
   readonly #link: RedisLink | undefined;
 
-  constructor({ continueExceeding = false }: LimitOptions, link: RedisLink | undefined) {
+  constructor(link: RedisLink | undefined, { renewed = false }: CountersOptions = {}) {
     this.#link = link;
-    this.#memory = new LocalStore(continueExceeding, false, entriesInMemory);
-    this.#shared = link && new RedisStore(continueExceeding, false, link.redis, prefix);
+    this.#memory = new LocalStore(renewed, false, entriesInMemory);
+    this.#shared = link && new RedisStore(renewed, false, link.redis, prefix);
   }
 
-  child(options: object): Counters {
-    return new Counters(options, this.#link);
+  /** What has been counted; at once when it is in memory alone: most who ask need no promise. */
+  read(key: string, windowMs: number): Count | Promise<Count> {
+    return this.#ask('read', key, windowMs);
   }
 
-  incr(...args: Parameters<Store['incr']>): void {
-    this.#tell('incr', ...args);
+  /** Counts one more. */
+  add(key: string, windowMs: number): Count | Promise<Count> {
+    return this.#ask('incr', key, windowMs);
   }
 
-  read(...args: Parameters<Store['read']>): void {
-    this.#tell('read', ...args);
-  }
-
-  /** What the store tells, at once when it is in memory alone: most who ask need no promise. */
-  ask(method: Method, key: string, windowMs: number, max: number): Count | Promise<Count> {
-    const inMemory = this.#inMemory(method, key, windowMs, max);
+  #ask(method: Method, key: string, windowMs: number): Count | Promise<Count> {
+    const inMemory = this.#inMemory(method, key, windowMs);
     const link = this.#link;
     const shared = this.#shared;
     if (!link?.isUsable || !shared) return inMemory;
@@ -91,13 +82,7 @@ export class Counters implements FastifyRateLimitStore, Store {
       .then((elsewhere) => (elsewhere && elsewhere.current >= inMemory.current ? elsewhere : inMemory));
   }
 
-  #tell(method: Method, key: string, callback: Callback<Count>, windowMs: number, max: number): void {
-    const count = this.ask(method, key, windowMs, max);
-    if (count instanceof Promise) void count.then((each) => callback(null, each));
-    else callback(null, count);
-  }
-
-  #inMemory(method: Method, key: string, windowMs: number, max: number): Count {
+  #inMemory(method: Method, key: string, windowMs: number): Count {
     let count: Count = { current: 0, ttl: 0 };
     const take: Callback<Count> = (_error, own = count) => {
       // The store changes what it has given out

@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { LruMap } from 'toad-cache';
+import type { Counters } from './counters.ts';
 import type { Exemption } from './guard.ts';
 
 const rememberedMs = 30 * 24 * 3_600_000;
@@ -20,21 +21,20 @@ export interface FamiliarOptions {
  */
 export class Familiar implements Exemption {
   readonly #options: FamiliarOptions;
-  readonly #apply: ReturnType<FastifyInstance['createRateLimit']>;
+  readonly #counters: Counters;
   readonly #fresh = new LruMap<true>(entriesInMemory, freshMs);
 
-  constructor(app: FastifyInstance, options: FamiliarOptions) {
+  /** The counters are renewed: a count that each success renews is a memory; at 0 it was not there, or too long ago. */
+  constructor(counters: Counters, options: FamiliarOptions) {
+    this.#counters = counters;
     this.#options = options;
-    const { keyOf: keyGenerator } = options;
-    // A count that each success renews is a memory: at 0 it was not there, or too long ago
-    const counters = { max: 0, timeWindow: rememberedMs, continueExceeding: true, keyGenerator };
-    this.#apply = app.createRateLimit(counters);
   }
 
   async isKnown(request: FastifyRequest): Promise<boolean> {
-    if (this.#fresh.get(this.#options.keyOf(request))) return true;
-    const state = await this.#apply(request, { increment: false });
-    return !state.isAllowed && state.isExceeded;
+    const key = this.#options.keyOf(request);
+    if (this.#fresh.get(key)) return true;
+    const { current } = await this.#counters.read(key, rememberedMs);
+    return current > 0;
   }
 
   async holds(request: FastifyRequest): Promise<boolean> {
@@ -48,6 +48,6 @@ export class Familiar implements Exemption {
     const key = this.#options.keyOf(request);
     if (this.#fresh.get(key)) return;
     this.#fresh.set(key, true);
-    await this.#apply(request);
+    await this.#counters.add(key, rememberedMs);
   }
 }

@@ -39,12 +39,12 @@ export class Limit {
   }
 
   count(request: FastifyRequest): Allowance | Promise<Allowance> {
-    return this.#ask(request, 'incr');
+    return this.#ask(request, 'add');
   }
 
-  #ask(request: FastifyRequest, method: 'read' | 'incr'): Allowance | Promise<Allowance> {
-    const { keyOf, windowSeconds, max } = this.#options;
-    const count = this.#counters.ask(method, keyOf(request), windowSeconds * 1000, max);
+  #ask(request: FastifyRequest, method: 'read' | 'add'): Allowance | Promise<Allowance> {
+    const { keyOf, windowSeconds } = this.#options;
+    const count = this.#counters[method](keyOf(request), windowSeconds * 1000);
     return count instanceof Promise ? count.then((each) => this.#left(each)) : this.#left(count);
   }
 

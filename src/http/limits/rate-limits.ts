@@ -1,11 +1,10 @@
-import fastifyRateLimit from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { LruMap } from 'toad-cache';
 import type { Config } from '../../config/config.ts';
 import type { EventSink, LimitName } from '../../observability/events.ts';
 import { networkOf } from '../address.ts';
-import { type Counters, countersOn, countingOn } from './counters.ts';
+import { Counters, type CountersOptions, countingOn } from './counters.ts';
 import { Familiar } from './familiar.ts';
 import { Guard } from './guard.ts';
 import { Limit } from './limit.ts';
@@ -58,10 +57,8 @@ export default fp<RateLimitsOptions>(
         : await RedisLink.open(config.REDIS_URL, { log: app.log, attempt: countingOn });
     app.addHook('onClose', async () => link?.close());
     app.decorateRequest('limitSubject', '');
-    const CountersHere = countersOn(link);
-    await app.register(fastifyRateLimit, { global: false, store: CountersHere });
     app.decorate('rateLimits', {
-      ...guardsOf(app, options, () => new CountersHere({})),
+      ...guardsOf(options, (kind) => new Counters(link, kind)),
       get store() {
         if (link === undefined) return 'memory' as const;
         return link.isUsable ? ('redis' as const) : ('fallback' as const);
@@ -75,7 +72,6 @@ const addressesKept = 1000;
 
 /** By what limits count; each gives another key for the same request. */
 function keysBy(keys: LimitKeys) {
-  const from = (request: FastifyRequest) => networkOf(request.ip);
   return {
     subject: (name: string) => (request: FastifyRequest) => keys.of(name, request.limitSubject),
     address(name: string) {
@@ -91,14 +87,14 @@ function keysBy(keys: LimitKeys) {
         return key;
       };
     },
-    both: (name: string) => (request: FastifyRequest) => keys.of(name, request.limitSubject, from(request)),
+    both: (name: string) => (request: FastifyRequest) =>
+      keys.of(name, request.limitSubject, networkOf(request.ip)),
   };
 }
 
 function guardsOf(
-  app: FastifyInstance,
   { config, events, addressesOf, isOurs }: RateLimitsOptions,
-  counters: () => Counters,
+  counters: (options?: CountersOptions) => Counters,
 ) {
   const keys = new LimitKeys(config.REFRESH_TOKEN_SECRET);
   const { subject, address, both } = keysBy(keys);
@@ -118,7 +114,7 @@ function guardsOf(
     limit('login_account', config.RATE_LIMIT_LOGINS_PER_ACCOUNT, subject),
   ]);
   const sessions = new SessionNetworks(keys, addressesOf);
-  const homes = new Familiar(app, {
+  const homes = new Familiar(counters({ renewed: true }), {
     keyOf: both('home'),
     otherwise: ({ limitSubject, ip }) => sessions.include(limitSubject, ip),
   });
@@ -147,7 +143,7 @@ function guardsOf(
     events,
   });
   const refreshesOfAddress = on([limit('refresh_address', config.RATE_LIMIT_REFRESHES_PER_ADDRESS, address)]);
-  const refused = new RefusedTokens(app, {
+  const refused = new RefusedTokens(counters(), {
     keyOf: subject('refused'),
     windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS,
     isOurs,

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
+import type { Counters } from './counters.ts';
 import type { Exemption } from './guard.ts';
 
 export interface RefusedTokensOptions {
@@ -14,21 +15,22 @@ export interface RefusedTokensOptions {
  */
 export class RefusedTokens implements Exemption {
   readonly #options: RefusedTokensOptions;
-  readonly #apply: ReturnType<FastifyInstance['createRateLimit']>;
+  readonly #counters: Counters;
 
-  constructor(app: FastifyInstance, options: RefusedTokensOptions) {
+  constructor(counters: Counters, options: RefusedTokensOptions) {
+    this.#counters = counters;
     this.#options = options;
-    const { keyOf: keyGenerator, windowSeconds } = options;
-    this.#apply = app.createRateLimit({ max: 0, timeWindow: windowSeconds * 1000, keyGenerator });
   }
 
   async holds(request: FastifyRequest): Promise<boolean> {
-    if (!this.#options.isOurs(request.limitSubject)) return false;
-    const state = await this.#apply(request, { increment: false });
-    return !state.isAllowed && !state.isExceeded;
+    const { isOurs, keyOf, windowSeconds } = this.#options;
+    if (!isOurs(request.limitSubject)) return false;
+    const { current } = await this.#counters.read(keyOf(request), windowSeconds * 1000);
+    return current === 0;
   }
 
   async remember(request: FastifyRequest): Promise<void> {
-    if (this.#options.isOurs(request.limitSubject)) await this.#apply(request);
+    const { isOurs, keyOf, windowSeconds } = this.#options;
+    if (isOurs(request.limitSubject)) await this.#counters.add(keyOf(request), windowSeconds * 1000);
   }
 }
