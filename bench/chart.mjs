@@ -38,8 +38,11 @@ export function chart({ figures, machine, ...code }) {
     return lines;
   });
   const { cores, cpu, node, postgres } = machine;
-  const footer = `${cores} cores, ${cpu}; Node ${node}, Postgres ${postgres}, commit ${nameCode(code)}. The thin line is from the least to the most of the rounds.`;
-  const height = y + 24;
+  const footer = [
+    `${cores} cores, ${shortened(cpu)}; Node ${node}, Postgres ${postgres}, commit ${nameCode(code)}.`,
+    'The thin line is from the least to the most of the rounds.',
+  ];
+  const height = y + 40;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13" role="img">
 <title>What Gatehouse costs, beside what it is built of</title>
 <style>
@@ -50,10 +53,12 @@ export function chart({ figures, machine, ...code }) {
 </style>
 <rect class="page" width="${width}" height="${height}"/>
 ${drawn.join('\n')}
-${text(16, height - 12, footer, 'faint', 'start', ' font-size="11"')}
+${footer.map((line, index) => text(16, height - 28 + 16 * index, line, 'faint', 'start', ' font-size="11"')).join('\n')}
 </svg>
 `;
 }
+
+const shortened = (name) => (name.length > 36 ? `${name.slice(0, 35)}…` : name);
 
 const panel = (title, rows) => ({ title, rows: rows.filter((each) => each !== undefined) });
 
@@ -93,12 +98,7 @@ function drawPanel({ title, rows }, top) {
       text(labelRight, y, label, 'text', 'end'),
       `<rect class="${kind}" x="${from}" y="${y - 12}" width="${(x(median) - from).toFixed(1)}" height="15" rx="2"/>`,
       `<path class="range" d="M${x(min).toFixed(1)} ${y - 4.5}H${x(max).toFixed(1)}"/>`,
-      text(
-        Math.max(x(median), x(max)) + 8,
-        y,
-        [digits(median), remark].filter(Boolean).join('  ·  '),
-        'text',
-      ),
+      text(x(max) + 8, y, [digits(median), remark].filter(Boolean).join('  ·  '), 'text'),
     ].join('');
   });
   return [text(16, top, title, 'text', 'start', ' font-weight="600"'), ...lines].join('\n');

@@ -15,6 +15,7 @@ export function doubts(a: Measured, b: Measured): string[];
 
 interface Measured {
   date: string;
-  isQuick: boolean;
+  isIncomplete?: boolean;
+  mixed?: { memory: { loadSeconds: number } };
   machine: Record<string, string | number>;
 }

@@ -1,17 +1,20 @@
+import { loadTime } from './figures.mjs';
+import { quantile } from './statistics.mjs';
+
 /**
  * Two results beside each other, figure by figure.
  *
  * @param {{ figures: object[] }} a
  * @param {{ figures: object[] }} b
  * @returns {{ id: string, label: string, unit: string, a: object, b: object, ratio: number, differs?: boolean }[]} what both have; `ratio`
- *   is b's middle by a's. They differ when each has its middle outside of what the rounds of the other gave; undefined when one was measured only
- *   once, and has no spread
+ *   is b's middle by a's. They differ when each has its middle outside of the other's middle half of rounds; undefined when one was
+ *   measured only once, and has no spread
  */
 export function compare(a, b) {
   return a.figures.flatMap((first) => {
     const second = b.figures.find(({ id }) => id === first.id);
     if (!second) return [];
-    const hasSpread = first.rounds > 1 && second.rounds > 1;
+    const hasSpread = first.values.length > 1 && second.values.length > 1;
     return [
       {
         id: first.id,
@@ -26,7 +29,7 @@ export function compare(a, b) {
   });
 }
 
-const isOutside = (value, { min, max }) => value < min || value > max;
+const isOutside = (value, { values }) => value < quantile(values, 0.25) || value > quantile(values, 0.75);
 
 /** Why the figures of two results may not be comparable, a sentence for each reason. */
 export function doubts(a, b) {
@@ -36,7 +39,13 @@ export function doubts(a, b) {
       .filter((key) => a.machine[key] !== b.machine[key])
       .map((key) => `${key} is not the same: ${a.machine[key]}, and ${b.machine[key]}`),
     ...[a, b]
-      .filter(({ isQuick }) => isQuick)
-      .map(({ date }) => `the result of ${date} is of a quick run: its figures mean nothing`),
+      .filter(({ isIncomplete }) => isIncomplete)
+      .map(({ date }) => `the run of ${date} was broken off`),
+    ...loadsApart(a.mixed?.memory.loadSeconds, b.mixed?.memory.loadSeconds),
   ];
+}
+
+function loadsApart(a, b) {
+  if (a === undefined || b === undefined || a === b) return [];
+  return [`memory is after ${loadTime(a)} of mixed load, and after ${loadTime(b)}`];
 }

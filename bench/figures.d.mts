@@ -6,5 +6,6 @@ export interface Figure {
   median: number;
   min: number;
   max: number;
-  rounds: number;
+  /** What each round gave. */
+  values: number[];
 }

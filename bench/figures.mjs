@@ -1,12 +1,15 @@
+import { summarise } from './rounds.mjs';
+
 /**
  * Everything that a run has measured, as one list: what bars are held to, what two runs are compared by.
  *
- * @returns {{ id: string, label: string, unit: string, median: number, min: number, max: number, rounds: number }[]}
+ * @returns {{ id: string, label: string, unit: string, median: number, min: number, max: number, values: number[] }[]}
  */
-export function figuresOf({ start, mixed, costs, statements, scenarios, storms }) {
+export function figuresOf({ start, mixed, costs = [], statements = [], scenarios = [], storms = [] }) {
   return [
     ...(start ? [figure('start', 'cold start to ready', 's', start)] : []),
     ...(mixed ? ofMemory(mixed.memory) : []),
+    ...(mixed ? [figure('late.mixed', 'mixed: how late the client sent, p99', 'ms', mixed.late)] : []),
     ...costs.flatMap(ofCost),
     ...statements.map(({ name, perSecond }) =>
       figure(`statement.${name}`, `${name}: the statement alone`, '/s', perSecond),
@@ -16,30 +19,29 @@ export function figuresOf({ start, mixed, costs, statements, scenarios, storms }
   ];
 }
 
-const figure = (id, label, unit, { median, min, max, rounds }) => ({
+const figure = (id, label, unit, { median, min, max, values }) => ({
   id,
   label,
   unit,
   median,
   min,
   max,
-  rounds,
+  values,
 });
-const once = (id, label, unit, value) =>
-  figure(id, label, unit, { median: value, min: value, max: value, rounds: 1 });
-const scaled = ({ median, min, max, rounds }, by) => ({
-  median: median * by,
-  min: min * by,
-  max: max * by,
-  rounds,
-});
+const once = (id, label, unit, value) => figure(id, label, unit, summarise([value]));
+const scaled = ({ values }, by) => summarise(values.map((value) => value * by));
 
-function ofMemory({ idle, after, highest, growth }) {
+/** How long the mixed load took, in words: what is said of memory after it means little without. */
+export const loadTime = (seconds) =>
+  seconds < 120 ? `${seconds} s` : `${(seconds / 60).toFixed(0)} minutes`;
+
+function ofMemory({ idle, after, peak, growth, loadSeconds }) {
+  const load = `${loadTime(loadSeconds)} of mixed load`;
   return [
     once('memory.idle', 'resident memory, idle', 'MB', idle),
-    once('memory.highest', 'resident memory, most seen between mixed loads', 'MB', highest),
-    once('memory.after', 'resident memory, after mixed load', 'MB', after),
-    once('memory.growth', 'resident memory, growth', '%', growth * 100),
+    once('memory.peak', 'resident memory, the most since its start', 'MB', peak),
+    once('memory.after', `resident memory, after ${load}`, 'MB', after),
+    once('memory.growth', `resident memory, growth by ${load}`, '%', growth * 100),
   ];
 }
 
@@ -64,10 +66,10 @@ function ofCost({ name, micros, ratios }) {
 
 function ofScenario({ name, perSecond, p50, p99, micros, livezP99 }) {
   return [
-    figure(`rate.${name}`, `${name}: requests`, '/s', perSecond),
+    figure(`rate.${name}`, `${name}: answered`, '/s', perSecond),
     figure(`p50.${name}`, `${name}: p50`, 'ms', p50),
     figure(`p99.${name}`, `${name}: p99`, 'ms', p99),
-    figure(`cpu.${name}`, `${name}: CPU per request, /livez included`, 'µs', micros),
+    figure(`cpu.${name}`, `${name}: CPU per answer, /livez included`, 'µs', micros),
     figure(`livez.${name}`, `${name}: /livez p99`, 'ms', livezP99),
   ];
 }

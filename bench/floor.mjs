@@ -5,8 +5,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import fastifyJwt from '@fastify/jwt';
 import Fastify from 'fastify';
 import pg from 'pg';
+import { defaultOf } from './defaults.mjs';
 import { tokenPairSchema, userSchema } from './floor-schemas.mjs';
-import { defaultOf } from './settings.mjs';
 import { statements } from './statements.mjs';
 
 const { DATABASE_URL, SECRET_KEY, REFRESH_TOKEN_SECRET, PORT, HOST } = process.env;

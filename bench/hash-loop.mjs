@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { loadEngine } from '../dist/passwords/engine.js';
-import { defaultOf } from './settings.mjs';
+import { defaultOf } from './defaults.mjs';
 
 /**
  * What the machine can hash when it does nothing else: the same engine in a bare loop on as many threads.

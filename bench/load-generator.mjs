@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { errorCode, isRefusal } from './refusals.mjs';
 import { serveRemote, startRemote } from './remote.mjs';
 import { quantile } from './statistics.mjs';
 import { problemsAmong, timedGet } from './timed-get.mjs';
@@ -20,7 +22,7 @@ let sessions = [];
 let credentials = [];
 let allMayBeRefused = false;
 
-/** @param {{ allMayBeRefused: boolean }} people whether not only logins may be told to come back later */
+/** @param {{ allMayBeRefused: boolean }} people whether not only what hashes may be told to come back later */
 function hold(people) {
   ({ sessions, credentials, allMayBeRefused } = people);
 }
@@ -40,6 +42,15 @@ const requestsOf = {
       body: JSON.stringify(credentials[index % credentials.length]),
     },
   ],
+  register: () => {
+    const setupRequest = (request) => {
+      const email = `bench-${randomBytes(9).toString('hex')}@example.com`;
+      const password = randomBytes(18).toString('base64url');
+      const person = { name: 'Ada Lovelace', location: 'London', email, password };
+      return { ...request, body: JSON.stringify(person) };
+    };
+    return [{ method: 'POST', path: '/api/v1/register-user', headers: json, setupRequest }];
+  },
   refresh: (mine) => {
     let turn = 0;
     let current;
@@ -57,26 +68,37 @@ const requestsOf = {
 const bearer = ({ access_token }) => ({ authorization: `Bearer ${access_token}` });
 const subjectOf = ({ access_token }) => JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url')).sub;
 
+const mayBeRefused = (kind) => kind === 'login' || kind === 'register' || allMayBeRefused;
+
 /**
  * A fixed number of requests, one after another on each connection, until the last is answered. Each takes the next of the connection's
- * sessions. Each must be answered 200; a login may be told to come back later (503), as on a machine that is too busy to hash.
+ * sessions. Each must be answered 200, a registration 201; half of what hashes may be told to come back later (503 with Retry-After), as on a
+ * machine that is too busy.
  *
- * @returns {Promise<{ perSecond: number, refused: number, p50: number, p99: number }>} those answered 200; latencies in milliseconds
+ * @returns {Promise<{ perSecond: number, answered: number, refused: number, p50: number, p99: number }>} those not refused; latencies in
+ *   milliseconds
  */
 async function closedLoop({ url, kind, connections, amount }) {
+  const expected = kind === 'register' ? 201 : 200;
   const latencies = [];
-  const codes = new Set();
+  const wrong = {};
+  let refused = 0;
   let index = 0;
   const setupClient = (client) => {
-    let lastBody;
+    let headers = [];
+    let body = '';
     const mine = sessions.filter((_, session) => session % connections === index);
     client.setRequests(requestsOf[kind](mine, index++));
-    client.on('body', (body) => {
-      lastBody = body;
+    client.on('headers', (given) => {
+      headers = given.headers;
+    });
+    client.on('body', (given) => {
+      body = given;
     });
     client.on('response', (status, _bytes, ms) => {
-      latencies.push(ms);
-      if (status !== 200) codes.add(/"error_code":"(\w+)"/.exec(lastBody)?.[1]);
+      if (status === expected) latencies.push(ms);
+      else if (mayBeRefused(kind) && isRefusal(told(status, headers, body))) refused++;
+      else count(wrong, `${status} ${errorCode(body) ?? ''}`);
     });
   };
   const began = performance.now();
@@ -86,16 +108,26 @@ async function closedLoop({ url, kind, connections, amount }) {
   running.on('response', () => {
     ended = performance.now();
   });
-  const { '2xx': ok, errors, statusCodeStats } = await running;
-  const mayBeRefused = kind === 'login' || allMayBeRefused;
-  const refused = mayBeRefused ? (statusCodeStats['503']?.count ?? 0) : 0;
-  const tooFew = ok === 0 && !allMayBeRefused;
-  if (ok + refused !== amount || tooFew || errors > 0) {
-    const statuses = Object.entries(statusCodeStats).map(([status, { count }]) => `${count} × ${status}`);
-    const given = [...statuses, `${errors} × an error`, ...codes].join(', ');
+  const { errors } = await running;
+  const answered = latencies.length;
+  if (errors > 0) count(wrong, 'no answer', errors);
+  const isTooFew = answered === 0 || (refused > answered && !allMayBeRefused);
+  if (answered + refused !== amount || isTooFew) {
+    const others = Object.entries(wrong).map(([name, times]) => `${times} × ${name}`);
+    const given = [`${answered} × ${expected}`, `${refused} refused`, ...others].join(', ');
     throw new Error(`${kind}: of ${amount} requests, ${given}`);
   }
-  return { perSecond: (ok * 1000) / (ended - began), refused, ...quantilesOf(latencies) };
+  return { perSecond: (answered * 1000) / (ended - began), answered, refused, ...quantilesOf(latencies) };
+}
+
+/** @param {string[]} headers names and values in turn */
+function told(status, headers, body) {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'retry-after');
+  return { status, code: errorCode(body), retryAfter: at === -1 ? undefined : headers[at + 1] };
+}
+
+function count(counts, name, times = 1) {
+  counts[name] = (counts[name] ?? 0) + times;
 }
 
 /** A fixed number of GET /api/v1/me, each on a connection of its own, which autocannon does not count. */
@@ -111,7 +143,14 @@ async function newConnections({ url, connections, amount }) {
   };
   await Promise.all(Array.from({ length: connections }, client));
   const seconds = (performance.now() - began) / 1000;
-  return { perSecond: amount / seconds, refused: 0, ...quantilesOf(latenciesOf('churn', answers)) };
+  const latencies = latenciesOf('churn', answers);
+  const answered = latencies.length;
+  return {
+    perSecond: answered / seconds,
+    answered,
+    refused: amount - answered,
+    ...quantilesOf(latencies),
+  };
 }
 
 /**
@@ -142,9 +181,10 @@ async function fixedRate({ url, rate, seconds }) {
 }
 
 function latenciesOf(kind, answers) {
-  const counted = allMayBeRefused ? answers.filter(({ problem }) => problem !== 'a 503') : answers;
+  const counted = allMayBeRefused ? answers.filter(({ isRefused }) => !isRefused) : answers;
   const problems = problemsAmong(counted);
   if (problems !== '') throw new Error(`${kind}: ${problems}`);
+  if (counted.length === 0) throw new Error(`${kind}: all of it was refused`);
   return counted.map(({ ms }) => ms);
 }
 
@@ -168,19 +208,24 @@ async function loginStorm({ url, connections, threads, settleSeconds, seconds })
     const body = JSON.stringify(credentials[index % credentials.length]);
     while (performance.now() < until) {
       const response = await fetch(`${url}/api/v1/auth/login`, { method: 'POST', headers: json, body });
-      await response.arrayBuffer();
+      const text = await response.text();
       const now = performance.now();
       if (response.status === 200 && now >= countFrom && now < until) answered.push(now);
       if (response.status === 200) continue;
-      if (response.status !== 503) throw new Error(`a login was answered ${response.status}`);
+      const answer = {
+        status: response.status,
+        code: errorCode(text),
+        retryAfter: response.headers.get('retry-after'),
+      };
+      if (!isRefusal(answer)) throw new Error(`a login was answered ${answer.status} ${answer.code ?? ''}`);
       refused++;
-      await sleep(Number(response.headers.get('retry-after')) * 1000);
+      await sleep(Number(answer.retryAfter) * 1000);
     }
   };
   await Promise.all(Array.from({ length: connections }, client));
 
   if (answered.length <= threads) {
-    if (!allMayBeRefused) throw new Error('hardly a login was answered');
+    if (!allMayBeRefused || answered.length === 0) throw new Error('hardly a login was answered');
     return { perSecond: 0, logins: answered.length, refused };
   }
   // From answer to answer, so that no login is counted in part; the threads may answer in step

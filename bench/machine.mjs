@@ -2,6 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { root } from '../scripts/build.mjs';
 
+// As it was before this run did anything
+const loadAverage = loadavg()[0];
+
 /** What the figures are measured on. */
 export async function describeMachine(database) {
   const { version, fsync, synchronous_commit } = await database.ask(
@@ -17,7 +20,7 @@ export async function describeMachine(database) {
     node: process.version,
     postgres: version,
     durability: `fsync ${fsync}, synchronous_commit ${synchronous_commit}`,
-    loadAverage: loadavg()[0],
+    loadAverage,
   };
 }
 
@@ -31,6 +34,8 @@ export function describeCode() {
     '--porcelain',
     '--',
     'src',
+    'bench',
+    'scripts',
     'migrations',
     'package.json',
     'package-lock.json',

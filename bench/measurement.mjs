@@ -12,7 +12,6 @@ import { describeCode, describeMachine } from './machine.mjs';
 import { measureMixed } from './mixed.mjs';
 import { openManySessions, registerLoginUsers } from './people.mjs';
 import { startProber } from './prober.mjs';
-import { summarise } from './rounds.mjs';
 import { measureScenarios } from './scenarios.mjs';
 import { startBare, startFloor, startGatehouse, stopServers } from './servers.mjs';
 import { plan, quick, wanted, whole } from './settings.mjs';
@@ -21,48 +20,34 @@ import { startStatementLoop } from './statement-loop.mjs';
 import { measureStorm } from './storm.mjs';
 import { isReadable } from './usage.mjs';
 
-/** Closes what has been opened, newest last. */
-const opened = [];
-
-async function open(opening, close = (each) => each.stop()) {
-  const thing = await opening;
-  opened.push(() => close(thing));
-  return thing;
-}
-
-/** Ends whatever `measure` has started, also in its middle. */
-export async function closeAll(progress) {
-  await stopServers().catch((error) => progress(error.message));
-  for (const close of opened.splice(0).reverse()) await close().catch((error) => progress(error.message));
-}
-
-/** Measures all that is wanted; gives what is kept of a run. */
-export async function measure(progress) {
+/**
+ * Measures all that is wanted.
+ *
+ * @param {object} result takes what has been measured, part by part, so that a run that is broken off has not been for nothing
+ */
+export async function measure({ result, progress, open }) {
   if (!isReadable())
     throw new Error('CPU and memory are read from /proc: this runs on Linux alone, or in a container');
-  const began = performance.now();
-  const date = new Date().toISOString();
-  const world = await openWorld(progress);
-  const machine = await describeMachine(world.database);
-  const result = {
-    date,
-    ...describeCode(),
-    isQuick: quick,
-    parts: [...wanted],
-    machine,
-    ...(await measureAlone(world)),
-    ...(await measureBeside(world)),
-  };
+  Object.assign(result, { date: new Date().toISOString(), ...describeCode(), parts: [...wanted] });
+  const world = await openWorld({ progress, open });
+  result.machine = await describeMachine(world.database);
+  await measureAlone(world, result);
+  await measureBeside(world, result);
+}
+
+/** Makes a result of what was measured: its figures, and how they do by the bars. */
+export function conclude(result, { began, isIncomplete }) {
   result.seconds = (performance.now() - began) / 1000;
+  result.isIncomplete = isIncomplete;
   result.figures = figuresOf(result);
-  result.verdicts = quick ? [] : judge(result.figures, { isWhole: whole });
-  return result;
+  result.verdicts = quick ? [] : judge(result.figures, { isWhole: whole && !isIncomplete });
 }
 
 /** What every part needs. */
-async function openWorld(progress) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-'));
-  opened.push(async () => rmSync(folder, { recursive: true, force: true }));
+async function openWorld({ progress, open }) {
+  const remove = async (folder) => rmSync(folder, { recursive: true, force: true });
+  const folder = await open(mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-')), remove);
+  await open(undefined, stopServers);
   const database = await open(
     openDatabase({ purpose: 'bench', serverUrl: process.env.DATABASE_URL, onProgress: progress }),
     (each) => each.close(),
@@ -83,36 +68,27 @@ async function openWorld(progress) {
     mixed: all.slice(load, load + mixed),
     statements: all.slice(load + mixed),
   };
-  return { common, database, prober, credentials, sessions, progress };
+  return { common, database, prober, credentials, sessions, progress, open };
 }
 
 /** What is measured of a service that has the machine to itself. */
-async function measureAlone({ common, prober, credentials, sessions, progress }) {
-  const result = {};
+async function measureAlone({ common, prober, credentials, sessions, progress, open }, result) {
   if (wanted.has('start')) result.start = await measureStart({ common, progress });
-  if (wanted.has('mixed')) {
-    const service = await open(startGatehouse(common));
-    result.mixed = await measureMixed({
-      service,
-      people: { sessions: sessions.mixed, credentials },
-      prober,
-      progress,
-    });
-    await service.stop();
-  }
-  return result;
+  if (!wanted.has('mixed')) return;
+  const service = await open(startGatehouse(common));
+  const people = { sessions: sessions.mixed, credentials };
+  result.mixed = await measureMixed({ service, people, prober, progress });
+  await service.stop();
 }
 
 /** What is measured by a load generator, and beside floors. */
-async function measureBeside({ common, prober, credentials, sessions, progress }) {
+async function measureBeside({ credentials, sessions, open, ...world }, result) {
   const load = await open(startLoad());
   // In a quick run nothing has warmed up, and a machine may be busy with other checks
   await load.hold({ sessions: sessions.load, credentials, allMayBeRefused: quick });
-  const tools = { common, load, prober, sessions, progress };
-  return {
-    ...(await measureServices(tools)),
-    storms: await measureStorms(tools),
-  };
+  const tools = { ...world, load, sessions, open };
+  await measureServices(tools, result);
+  result.storms = await measureStorms(tools);
 }
 
 const scenariosOf = {
@@ -121,40 +97,60 @@ const scenariosOf = {
   refresh: [32],
   // As many as its hash threads keep busy, and one waiting for each
   login: [2 * availableParallelism()],
+  register: [2 * availableParallelism()],
   livez: [32],
   churn: [32],
 };
 
-async function measureServices(tools) {
-  const { common, load, prober, sessions, progress } = tools;
+async function measureServices(tools, result) {
+  const { common, load, prober, sessions, progress, open } = tools;
   const kinds = Object.keys(scenariosOf).filter((kind) => wanted.has(kind));
-  if (kinds.length === 0 && !wanted.has('workers')) return { costs: [], statements: [], scenarios: [] };
-  const gatehouse = await open(startGatehouse(common));
+  if (kinds.length === 0 && !wanted.has('workers')) return;
+  const started = [];
+  const start = async (opening) => {
+    const server = await open(opening);
+    started.push(server);
+    return server;
+  };
+  const gatehouse = await start(startGatehouse(common));
   await renew({ load, sessions, server: gatehouse });
-  const statements = await measureStatements({ ...tools, kinds });
-  const costs = await measureAgainstFloors({ ...tools, kinds, gatehouse });
+  result.costs = await measureAgainstFloors({ ...tools, kinds, gatehouse });
+  const servers = { ...(wanted.has('register') && { register: await start(startRegistering(common)) }) };
   const list = kinds.flatMap((kind) =>
-    scenariosOf[kind].map((connections) => scenario({ kind, connections, server: gatehouse })),
+    scenariosOf[kind].map((connections) =>
+      scenario({ kind, connections, server: servers[kind] ?? gatehouse }),
+    ),
   );
-  let two;
   if (wanted.has('workers')) {
-    two = await open(startGatehouse({ ...common, workers: 2 }));
-    costs.push(...(await measureWorkers({ ...tools, one: gatehouse, two })));
+    const two = await start(startGatehouse({ ...common, workers: 2 }));
+    result.costs.push(...(await measureWorkers({ load, progress, one: gatehouse, two })));
     for (const kind of ['me', 'refresh'])
       list.push(scenario({ kind, connections: 32, server: two, suffix: ', two workers' }));
   }
-  const scenarios = await measureScenarios({ scenarios: list, load, prober, progress });
-  await two?.stop();
-  await gatehouse.stop();
-  return { costs, statements, scenarios };
+  const statements = ['me', 'refresh']
+    .filter((kind) => kinds.includes(kind))
+    .map((name) => ({ name, beside: nameOf(name, 32) }));
+  const loop = await open(startStatementLoop(common.databaseUrl));
+  // Nobody else's, as it refreshes them without a token
+  if (statements.length > 0) await loop.hold(sessions.statements);
+  const options = { scenarios: list, statements, load, loop, prober, progress };
+  Object.assign(result, await measureScenarios(options));
+  await loop.stop();
+  for (const server of started) await server.stop();
 }
+
+/** All registrations come from one address here. */
+const startRegistering = (common) =>
+  startGatehouse({ ...common, settings: { RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '0' } });
+
+const nameOf = (kind, connections) =>
+  `${kind}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`;
 
 function scenario({ kind, connections, server, suffix = '' }) {
-  const name = `${kind}, ${connections} ${connections === 1 ? 'connection' : 'connections'}${suffix}`;
-  return { name, kind, connections, server };
+  return { name: nameOf(kind, connections) + suffix, kind, connections, server };
 }
 
-async function measureAgainstFloors({ common, load, progress, kinds, gatehouse }) {
+async function measureAgainstFloors({ common, load, progress, kinds, gatehouse, open }) {
   const names = ['me', 'user', 'refresh', 'livez'].filter((kind) => kinds.includes(kind));
   const floor = await open(startFloor(common));
   const bare = await open(startBare(common));
@@ -169,18 +165,33 @@ async function measureAgainstFloors({ common, load, progress, kinds, gatehouse }
     };
     costs.push(await measureCost({ name, subjects, load, ...plan.cost, requests: plan.cost.requests[name] }));
   }
+  for (const kind of ['me', 'refresh'].filter((each) => kinds.includes(each))) {
+    const name = nameOf(kind, 1);
+    progress(`CPU per request: ${name}`);
+    const subjects = { gatehouse: { server: gatehouse, kind }, floor: { server: floor, kind } };
+    costs.push(await measureCost({ name, subjects, load, ...plan.single }));
+  }
   await floor.stop();
   await bare.stop();
   return costs;
 }
 
+/** Two workers against one that serves all of the same connections, and against one that serves as many as each of them. */
 async function measureWorkers({ load, progress, one, two }) {
+  const { connections, requests, ...options } = plan.workers;
   const costs = [];
   for (const kind of ['me', 'refresh']) {
-    progress(`CPU per request of two workers: ${kind}`);
-    const subjects = { two: { server: two, kind }, one: { server: one, kind } };
-    const options = { subjects, load, ...plan.workers, requests: plan.workers.requests[kind] };
-    costs.push(await measureCost({ name: `${kind}, two workers`, ...options }));
+    const among = {
+      [`${kind}, two workers`]: connections,
+      [`${kind}, two workers, as many each`]: 2 * connections,
+    };
+    for (const [name, ofBoth] of Object.entries(among)) {
+      progress(`CPU per request: ${name}`);
+      const subjects = { two: { server: two, kind, connections: ofBoth }, one: { server: one, kind } };
+      costs.push(
+        await measureCost({ name, subjects, load, ...options, connections, requests: requests[kind] }),
+      );
+    }
   }
   return costs;
 }
@@ -191,30 +202,7 @@ async function renew({ load, sessions, server }) {
   await load.closedLoop({ url: server.url, kind: 'refresh', connections: 20, amount });
 }
 
-/** Their sessions are nobody else's, as they refresh them without a token. */
-async function measureStatements({ common, kinds, sessions, progress }) {
-  const names = ['me', 'refresh'].filter((kind) => kinds.includes(kind));
-  if (names.length === 0) return [];
-  const loop = await open(startStatementLoop(common.databaseUrl));
-  await loop.hold(sessions.statements);
-  const results = [];
-  for (const kind of names) {
-    progress(`the statement alone: ${kind}`);
-    await loop.run({ kind, seconds: plan.statements.seconds / 2 });
-    const rounds = [];
-    for (let round = 0; round < plan.statements.rounds; round++)
-      rounds.push(await loop.run({ kind, seconds: plan.statements.seconds }));
-    results.push({
-      name: kind,
-      perSecond: summarise(rounds.map(({ perSecond }) => perSecond)),
-      micros: summarise(rounds.map(({ micros }) => micros)),
-    });
-  }
-  await loop.stop();
-  return results;
-}
-
-async function measureStorms({ common, load, prober, sessions, progress }) {
+async function measureStorms({ common, load, prober, sessions, progress, open }) {
   if (!wanted.has('storm')) return [];
   const storms = [];
   for (const engine of ['native', 'bcryptjs']) {

@@ -1,10 +1,8 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { stop } from '../scripts/processes.mjs';
 import { hashLoop } from './hash-loop.mjs';
+import { startOpenLoop } from './open-loop.mjs';
+import { summarise } from './rounds.mjs';
 import { summariseScenario } from './scenarios.mjs';
 import { plan, quick } from './settings.mjs';
 import { quantile } from './statistics.mjs';
@@ -19,7 +17,7 @@ const shares = { me: 0.9, refresh: 0.08, login: 0.02 };
  *   else
  */
 export async function measureMixed({ service, people, prober, progress }) {
-  const { idleSeconds, rounds, seconds, hashShare } = plan.mixed;
+  const { idleSeconds, warmUpSeconds, rounds, seconds, hashShare } = plan.mixed;
   progress(`memory of a service that has just started, after ${idleSeconds} s`);
   await sleep(idleSeconds * 1000);
   const idle = service.residentMegabytes();
@@ -30,16 +28,16 @@ export async function measureMixed({ service, people, prober, progress }) {
   });
   const rate = Math.max(50, Math.round((hashes * hashShare) / shares.login));
 
-  const client = await startClient({ port: Number(new URL(service.url).port), ...people });
+  const client = startOpenLoop();
   const measured = [];
-  const highest = { megabytes: 0 };
   try {
+    await client.hold({ port: Number(new URL(service.url).port), ...people });
+    await offer(client, rate, warmUpSeconds);
     for (let round = 1; round <= rounds; round++) {
       progress(`mixed load, ${rate} requests a second; ${round} of ${rounds}`);
-      const load = () => service.cpuMicros(() => client.offer(rate, seconds));
+      const load = () => service.cpuMicros(() => offer(client, rate, seconds));
       const { result, livez } = await prober.during(service.url, load);
-      measured.push({ ...result.result, micros: result.micros / (rate * seconds), livez });
-      highest.megabytes = Math.max(highest.megabytes, service.residentMegabytes());
+      measured.push({ ...result.result, micros: result.micros / result.result.answered, livez });
     }
   } finally {
     await client.stop();
@@ -51,41 +49,37 @@ export async function measureMixed({ service, people, prober, progress }) {
     scenario: { name: 'mixed', rate, shares, ...summariseScenario(measured) },
     memory: {
       idle,
-      highest: highest.megabytes,
+      peak: service.peakMegabytes(),
       after,
       growth: after / idle - 1,
       loadSeconds: rounds * seconds,
     },
+    late: summarise(measured.map(({ late }) => late)),
   };
 }
 
-/** The client of the overload, at a load that can be carried. */
-async function startClient(world) {
-  const child = fork(fileURLToPath(new URL('open-loop.mjs', import.meta.url)));
-  const ask = async (message) => {
-    const answer = once(child, 'message');
-    child.send(message);
-    return (await answer)[0];
-  };
-  await ask({ ...world, rate: 20, seconds: 0.5, shares });
+/** Requests of all kinds, each of which must be answered 200; a login may be refused, as on a machine that is too busy to hash. */
+async function offer(client, rate, seconds) {
+  const { answers, late } = await client.offer({ rate, seconds, shares });
+  const mayBeRefused = ({ kind, isRefused }) => isRefused && (kind === 'login' || quick);
+  const answered = answers.filter(({ status }) => status === 200);
+  const refused = answers.filter(mayBeRefused);
+  const wrong = answers.filter((answer) => answer.status !== 200 && !mayBeRefused(answer));
+  if (wrong.length > 0) {
+    const [{ kind, status, code }] = wrong;
+    const such = `such as a ${kind}: ${status} ${code ?? ''}`;
+    throw new Error(`mixed: ${wrong.length} of ${answers.length} were not answered 200, ${such}`);
+  }
+  for (const kind of Object.keys(shares)) {
+    if (!answered.some((answer) => answer.kind === kind)) throw new Error(`mixed: no ${kind} was answered`);
+  }
+  const latencies = answered.filter(({ kind }) => kind !== 'login').map(({ ms }) => ms);
   return {
-    stop: () => stop(child),
-    async offer(rate, seconds) {
-      const { answers } = await ask({ rate, seconds, shares });
-      const mayBeRefused = ({ kind, isRefused }) => isRefused && (kind === 'login' || quick);
-      const wrong = answers.filter((answer) => answer.status !== 200 && !mayBeRefused(answer));
-      if (wrong.length > 0) {
-        const [{ kind, status, code }] = wrong;
-        const such = `such as a ${kind}: ${status} ${code ?? ''}`;
-        throw new Error(`mixed: ${wrong.length} of ${answers.length} were not answered 200, ${such}`);
-      }
-      const latencies = answers.filter(({ kind }) => kind !== 'login').map(({ ms }) => ms);
-      return {
-        perSecond: answers.length / seconds,
-        refused: answers.filter(mayBeRefused).length,
-        p50: quantile(latencies, 0.5),
-        p99: quantile(latencies, 0.99),
-      };
-    },
+    perSecond: answered.length / seconds,
+    answered: answered.length,
+    refused: refused.length,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+    late: quantile(late, 0.99),
   };
 }

@@ -3,6 +3,11 @@
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { errorCode, isRefusal } from './refusals.mjs';
+import { serveRemote, startRemote } from './remote.mjs';
+
+const thisFile = fileURLToPath(import.meta.url);
 
 // Requests that have no answer after this many milliseconds count as lost
 const patienceMs = 6000;
@@ -40,7 +45,8 @@ class Connection {
     if (head === -1) return;
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.#text)?.[1] ?? 0);
     if (this.#text.length < head + 4 + length) return;
-    const answer = { status: Number(this.#text.slice(9, 12)), body: this.#text.slice(head + 4) };
+    const retryAfter = /\r\nretry-after: (\d+)/i.exec(this.#text)?.[1];
+    const answer = { status: Number(this.#text.slice(9, 12)), retryAfter, body: this.#text.slice(head + 4) };
     this.#text = '';
     const onAnswer = this.#onAnswer;
     this.#onAnswer = undefined;
@@ -89,14 +95,23 @@ function* mixed(shares) {
   }
 }
 
-const refusals = ['OVERLOADED', 'PASSWORD_HASHING_BUSY'];
-const errorCode = /"error_code":"(\w+)"/;
+/** Starts the client. It keeps the sessions, whose refresh tokens change with each refresh. */
+export function startOpenLoop() {
+  return startRemote(thisFile, ['hold', 'offer']);
+}
+
+let world;
+
+/** @param {{ port: number, sessions: object[], credentials: object[] }} people whom it sends the requests of */
+function hold({ port, ...people }) {
+  world = { port, free: [], requests: requestsOf(people) };
+}
 
 /**
  * @returns {Promise<{ answers: { kind: string, status: number, code?: string, isRefused: boolean, ms: number }[], late: number[] }>} `late` is by how
  *   many milliseconds each was sent late
  */
-async function offer(world, { rate, seconds, shares }) {
+async function offer({ rate, seconds, shares }) {
   const { free, port, requests } = world;
   const kinds = mixed(shares);
   const count = Math.round(rate * seconds);
@@ -123,9 +138,9 @@ async function offer(world, { rate, seconds, shares }) {
       const answer = { kind, status: -1, isRefused: false, ms: patienceMs };
       answers.push(answer);
       connection.send(bytes, (given) => {
-        const { status } = given;
-        const code = status >= 400 ? errorCode.exec(given.body)?.[1] : undefined;
-        const isRefused = status === 503 && refusals.includes(code);
+        const { status, retryAfter } = given;
+        const code = status >= 400 ? errorCode(given.body) : undefined;
+        const isRefused = isRefusal({ status, code, retryAfter });
         Object.assign(answer, { status, code, isRefused, ms: performance.now() - dueAt });
         onAnswer?.(given);
         if (given.status !== 0) free.push(connection);
@@ -138,9 +153,4 @@ async function offer(world, { rate, seconds, shares }) {
   return { answers, late };
 }
 
-let world;
-process.on('message', async ({ port, sessions, credentials, ...load }) => {
-  if (port !== undefined) world = { port, free: [], requests: requestsOf({ sessions, credentials }) };
-  process.send(await offer(world, load));
-});
-process.on('disconnect', () => process.exit());
+if (process.argv[1] === thisFile) serveRemote({ hold, offer });

@@ -1,24 +1,27 @@
 // What becomes of a load that is more than the service can carry: see README.md. Writes docs/overload.md's table and picture.
 // Exits with 1 when a bar is missed.
-import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { root } from '../scripts/build.mjs';
 import { openDatabase } from '../scripts/database.mjs';
-import { stop } from '../scripts/processes.mjs';
+import { readArguments } from './arguments.mjs';
 import { setApart } from './cores.mjs';
+import { defaultOf } from './defaults.mjs';
 import { startGuard } from './guard.mjs';
 import { describeCode, describeMachine, nameCode } from './machine.mjs';
+import { startOpenLoop } from './open-loop.mjs';
+import { openings } from './openings.mjs';
 import { chart, page } from './overload-page.mjs';
 import { openSessions, registerUsers } from './people.mjs';
 import { startGatehouse } from './servers.mjs';
-import { defaultOf, quick } from './settings.mjs';
 import { quantile } from './statistics.mjs';
+
+const usage = `npm run bench:overload              writes docs/overload.md and its picture, in some four minutes
+npm run bench:overload -- --quick   shows that it works, and writes nothing`;
+const { quick } = readArguments(usage, { quick: { type: 'boolean', default: false } }).values;
 
 const shares = { me: 0.85, refresh: 0.149, login: 0.001 };
 const factors = [0.5, 1, 1.5, 2, 3];
@@ -44,48 +47,40 @@ const bars = { goodputShare: 0.9, servedShare: 0.99, slowestMs: deadlineMs + onI
 const clientLateMs = 100;
 const boundMs = 240_000;
 
-const opened = [];
 const progress = (message) => console.error(`bench: ${message}`);
+const { open, closeAll } = openings(progress);
 
 async function measure() {
   // Counted before, as this process is given fewer
   const cores = availableParallelism();
   const apart = setApart();
-  const folder = mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-'));
-  opened.push(async () => rmSync(folder, { recursive: true, force: true }));
-  const database = await openDatabase({
-    purpose: 'overload',
-    serverUrl: process.env.DATABASE_URL,
-    onProgress: progress,
-  });
-  opened.push(() => database.close());
+  const remove = async (folder) => rmSync(folder, { recursive: true, force: true });
+  const folder = await open(mkdtempSync(path.join(tmpdir(), 'gatehouse-bench-')), remove);
+  const serverUrl = process.env.DATABASE_URL;
+  const database = await open(
+    openDatabase({ purpose: 'overload', serverUrl, onProgress: progress }),
+    (each) => each.close(),
+  );
   const commit = nameCode(describeCode());
   const machine = { ...(await describeMachine(database)), commit, cores, serviceCores: apart?.cores };
   const secrets = {
     SECRET_KEY: randomBytes(32).toString('base64url'),
     REFRESH_TOKEN_SECRET: randomBytes(32).toString('base64url'),
   };
-  const guard = startGuard();
-  opened.push(() => guard.stop());
-  const service = await startGatehouse({ folder, databaseUrl: database.url, secrets, guard });
-  opened.push(() => service.stop());
-  const client = fork(fileURLToPath(new URL('open-loop.mjs', import.meta.url)));
-  opened.push(() => stop(client));
+  const guard = await open(startGuard());
+  const service = await open(startGatehouse({ folder, databaseUrl: database.url, secrets, guard }));
+  const client = await open(startOpenLoop());
   apart?.moveClient(client);
-  const ask = async (message) => {
-    const answer = once(client, 'message');
-    client.send(message);
-    return (await answer)[0];
-  };
   progress('registering users');
   const users = await registerUsers(service.url, 8);
   const sessions = await openSessions(service.url, users.slice(0, 6), 60);
   const port = Number(new URL(service.url).port);
   // Not the users of the sessions: each login may end the oldest
-  await ask({ port, sessions, credentials: users.slice(6), rate: 200, seconds: 1, shares });
+  await client.hold({ port, sessions, credentials: users.slice(6) });
+  await client.offer({ rate: 200, seconds: 1, shares });
 
   const offer = async (rate, seconds) => {
-    const result = summed(seconds, await ask({ rate, seconds, shares }));
+    const result = summed(seconds, await client.offer({ rate, seconds, shares }));
     await sleep(500);
     return result;
   };
@@ -210,10 +205,6 @@ const timer = setTimeout(() => {
   process.exitCode = 1;
   void closeAll().then(() => process.exit());
 }, boundMs);
-
-async function closeAll() {
-  for (const close of opened.splice(0).reverse()) await close().catch((error) => progress(error.message));
-}
 
 try {
   const result = await measure();

@@ -6,7 +6,7 @@ import { stop } from '../scripts/processes.mjs';
  *
  * @param {string} file
  * @param {string[]} kinds the functions that it serves; several may be under way at once
- * @returns an object with these functions, which take and give what JSON can say, and `stop`
+ * @returns an object with these functions, which take and give what JSON can say, `stop`, and the `pid` of the process
  */
 export function startRemote(file, kinds, { env } = {}) {
   const child = fork(file, { env: { ...process.env, ...env } });
@@ -31,7 +31,11 @@ export function startRemote(file, kinds, { env } = {}) {
         if (error) reject(new Error(`${file} ended`));
       });
     });
-  return { ...Object.fromEntries(kinds.map((kind) => [kind, ask(kind)])), stop: () => stop(child) };
+  return {
+    ...Object.fromEntries(kinds.map((kind) => [kind, ask(kind)])),
+    stop: () => stop(child),
+    pid: child.pid,
+  };
 }
 
 /** Answers, in the process that was started, with these functions; ends with the process that started it. */

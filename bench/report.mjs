@@ -1,6 +1,7 @@
 import { compare, doubts } from './comparison.mjs';
+import { loadTime } from './figures.mjs';
 import { nameCode } from './machine.mjs';
-import { number, range, table } from './table.mjs';
+import { number, range, table, telling } from './table.mjs';
 
 /** @returns {string} what a person reads of one run */
 export function report(result) {
@@ -19,15 +20,16 @@ export function report(result) {
     .join('\n\n');
 }
 
-function describe({ machine, date, seconds, ...code }) {
+function describe({ machine, date, seconds, isIncomplete, ...code }) {
   const { cores, cpu, memoryGigabytes, os, node, postgres, durability, loadAverage } = machine;
   return [
     `${cores} cores, ${cpu}, ${memoryGigabytes} GB, ${os} · Node ${node} · Postgres ${postgres} (${durability})`,
     `commit ${nameCode(code)} · ${date} · load average at start ${loadAverage.toFixed(2)} · took ${Math.round(seconds)} s`,
+    ...(isIncomplete ? ['broken off: this is what had been measured by then'] : []),
   ];
 }
 
-function costs({ costs }) {
+function costs({ costs = [] }) {
   const cell = (summary) => (summary ? number(summary.median) : '');
   const ratio = (summary) => (summary ? `${summary.median.toFixed(2)} (${range(summary)})` : '');
   const floors = costs.filter(({ micros }) => micros.gatehouse);
@@ -61,31 +63,28 @@ function costs({ costs }) {
   ];
 }
 
-function statements({ statements, scenarios }) {
+function statements({ statements = [] }) {
   if (statements.length === 0) return [];
   return table(
-    ['bare pg loop', 'per second', 'rounds', 'CPU µs', 'Gatehouse, 32 connections'],
-    statements.map(({ name, perSecond, micros }) => {
-      const served = scenarios.find((scenario) => scenario.name === `${name}, 32 connections`);
-      const share = served && (served.perSecond.median / perSecond.median) * 100;
-      return [
-        name,
-        number(perSecond.median),
-        range(perSecond),
-        number(micros.median),
-        served ? `${number(served.perSecond.median)} (${share.toFixed(0)} %)` : '',
-      ];
-    }),
+    ['bare pg loop', 'per second', 'rounds', 'CPU µs', 'Gatehouse, 32 connections, of it', 'rounds'],
+    statements.map(({ name, perSecond, micros, served }) => [
+      name,
+      number(perSecond.median),
+      range(perSecond),
+      number(micros.median),
+      served.median.toFixed(2),
+      range(served),
+    ]),
   );
 }
 
-function scenarios({ scenarios, mixed }) {
+function scenarios({ scenarios = [], mixed }) {
   const all = mixed ? [...scenarios, mixed.scenario] : scenarios;
   if (all.length === 0) return [];
   return table(
     [
       'scenario',
-      'per second',
+      'answered /s',
       'rounds',
       'p50 ms',
       'p99 ms',
@@ -112,7 +111,7 @@ function scenarios({ scenarios, mixed }) {
   );
 }
 
-function storms({ storms }) {
+function storms({ storms = [] }) {
   if (storms.length === 0) return [];
   const percent = ({ median }) => `${(median * 100).toFixed(0)} %`;
   return [
@@ -154,12 +153,15 @@ function storms({ storms }) {
 function memory({ start, mixed }) {
   const lines = [];
   if (start)
-    lines.push(`cold start to ready: ${number(start.median)} s (${range(start)}, ${start.rounds} starts)`);
-  if (mixed) {
-    const { idle, after, highest, growth, loadSeconds } = mixed.memory;
     lines.push(
-      `resident memory: ${number(idle)} MB idle, ${number(highest)} at most during ${loadSeconds} s of mixed load, ${number(after)} after it ` +
-        `(${growth >= 0 ? '+' : ''}${(growth * 100).toFixed(1)} %)`,
+      `cold start to ready: ${number(start.median)} s (${range(start)}, ${start.values.length} starts)`,
+    );
+  if (mixed) {
+    const { idle, after, peak, growth, loadSeconds } = mixed.memory;
+    lines.push(
+      `resident memory: ${number(idle)} MB idle, ${number(after)} after ${loadTime(loadSeconds)} of mixed load ` +
+        `(${growth >= 0 ? '+' : ''}${(growth * 100).toFixed(1)} %), ${number(peak)} at its highest since the start`,
+      `the mixed load: ${mixed.scenario.rate} requests a second, 99 % of them sent at most ${number(mixed.late.median)} ms late`,
     );
   }
   return lines;
@@ -171,7 +173,7 @@ function verdicts({ verdicts }) {
     ['bar', 'measured', 'rounds', 'allowed', ''],
     verdicts.map(({ name, figure, sign, limit, passes }) => [
       name,
-      figure ? `${number(figure.median)} ${figure.unit}` : 'not measured',
+      figure ? `${telling(figure.median, limit)} ${figure.unit}` : 'not measured',
       figure ? range(figure) : '',
       `${sign} ${limit}${figure ? ` ${figure.unit}` : ''}`,
       passes ? 'pass' : 'FAIL',

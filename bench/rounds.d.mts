@@ -3,5 +3,12 @@ export function alternate<Subject, Result>(
   subjects: Record<string, Subject>,
   measure: (subject: Subject, name: string) => Promise<Result>,
 ): Promise<Record<string, Result[]>>;
-export function summarise(values: number[]): { median: number; min: number; max: number; rounds: number };
-export function summariseRatio(values: number[], others: number[]): ReturnType<typeof summarise>;
+export interface Summary {
+  median: number;
+  min: number;
+  max: number;
+  /** What each round gave. */
+  values: number[];
+}
+export function summarise(values: number[]): Summary;
+export function summariseRatio(values: number[], others: number[]): Summary;

@@ -1,8 +1,8 @@
 import { median, spread } from './statistics.mjs';
 
 /**
- * Measures several subjects over and over, in turn: A B, B A, and so on. So whatever else the machine does meets all alike, and none gains
- * from always being second.
+ * Measures several subjects over and over, in turn: A B C, B C A, C A B, and so on. So whatever else the machine does meets all alike, and none
+ * gains from its place.
  *
  * @template Subject, Result
  * @param {number} rounds
@@ -14,15 +14,16 @@ export async function alternate(rounds, subjects, measure) {
   const names = Object.keys(subjects);
   const results = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    const order = round % 2 === 0 ? names : names.toReversed();
-    for (const name of order) results[name].push(await measure(subjects[name], name));
+    const first = round % names.length;
+    for (const name of [...names.slice(first), ...names.slice(0, first)])
+      results[name].push(await measure(subjects[name], name));
   }
   return results;
 }
 
-/** The middle of some rounds, and how far they lie apart. */
+/** The middle of some rounds, how far they lie apart, and what each gave. */
 export function summarise(values) {
-  return { median: median(values), ...spread(values), rounds: values.length };
+  return { median: median(values), ...spread(values), values };
 }
 
 /** The same of what two subjects gave, divided round by round: rounds are neighbours in time. */

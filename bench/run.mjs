@@ -2,35 +2,46 @@
 // README.md. Exits with 1 when a bar is missed or something could not be measured.
 import path from 'node:path';
 import { interruption } from './interruption.mjs';
-import { closeAll, measure } from './measurement.mjs';
+import { conclude, measure } from './measurement.mjs';
+import { openings } from './openings.mjs';
 import { report, reportComparison } from './report.mjs';
 import { loadResult, saveChart, saveResult } from './results.mjs';
 import { plan, quick, task, whole } from './settings.mjs';
 
 const progress = (message) => console.error(`bench: ${message}`);
+const { open, closeAll } = openings(progress);
 const named = (file) => path.relative(process.cwd(), file);
 
 const tasks = {
   async measure() {
-    const result = await Promise.race([measure(progress), interruption(plan.boundSeconds)]);
+    const began = performance.now();
+    const result = {};
+    let failure;
+    try {
+      await Promise.race([measure({ result, progress, open }), interruption(plan.boundSeconds)]);
+    } catch (error) {
+      failure = error;
+      // Of a run that measured nothing there is nothing to keep
+      if (result.machine === undefined || quick) throw error;
+    }
+    conclude(result, { began, isIncomplete: failure !== undefined });
     console.log(report(result));
     if (quick) {
       progress('every part works; a quick run holds nothing to the bars, as its figures mean nothing');
       return;
     }
     progress(`everything measured is in ${named(saveResult(result))}`);
+    if (failure) throw failure;
     if (whole) progress(`its picture is ${named(saveChart(result))}`);
     if (!result.verdicts.every(({ passes }) => passes)) process.exitCode = 1;
   },
   compare() {
-    const [a, b] = task.files;
-    if (b === undefined) throw new Error('--compare takes the files of two results');
-    console.log(reportComparison(loadResult(a), loadResult(b)));
+    const [a, b] = task.files.map(loadResult);
+    console.log(reportComparison(a, b));
   },
   chart() {
-    const [file] = task.files;
-    if (file === undefined) throw new Error('--chart takes the file of a result');
-    progress(`the picture is ${named(saveChart(loadResult(file)))}`);
+    const [result] = task.files.map(loadResult);
+    progress(`the picture is ${named(saveChart(result))}`);
   },
 };
 
@@ -40,7 +51,7 @@ try {
   progress(error.message);
   process.exitCode = 1;
 } finally {
-  await closeAll(progress);
+  await closeAll();
 }
 // What an interrupted measurement still waits for would keep the process alive
 process.exit();

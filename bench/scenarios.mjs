@@ -1,46 +1,65 @@
-import { alternate, summarise } from './rounds.mjs';
+import { alternate, summarise, summariseRatio } from './rounds.mjs';
 import { plan } from './settings.mjs';
 
 /**
  * What clients get that send one request after another on each connection, while /livez is asked for: requests per second, latencies, CPU
- * per request. The scenarios take turns.
+ * per answer; and how fast the statements alone are. All take turns.
  *
- * @param {{ name: string, kind: string, connections: number, server: object }[]} scenarios
+ * @param {{ scenarios: { name: string, kind: string, connections: number, server: object }[], statements: { name: string, beside: string }[],
+ *   loop?: object }} options `loop` runs the statements, and `beside` names the scenario that each is compared with
  */
-export async function measureScenarios({ scenarios, load, prober, progress }) {
+export async function measureScenarios({ scenarios, statements, load, loop, prober, progress }) {
   const { rounds, seconds, warmUpSeconds } = plan.scenarios;
-  const send = (scenario, amount) => {
-    const { kind, connections, server } = scenario;
+  const send = ({ kind, connections, server }, amount) => {
     const options = { url: server.url, kind, connections, amount };
     return kind === 'churn' ? load.newConnections(options) : load.closedLoop(options);
   };
   // A fixed number of requests, since each must be answered before the next round: for about this long
-  const amountFor = (scenario, perSecond, duration) =>
-    Math.max(scenario.connections * 2, Math.round(perSecond * duration));
-  const rates = {};
-  for (const scenario of scenarios) {
+  const amountFor = ({ connections }, perSecond, duration) =>
+    Math.max(connections * 2, Math.round(perSecond * duration));
+  const measureOf = async (scenario) => {
     progress(`warming up: ${scenario.name}`);
-    const first = await send(
-      scenario,
-      Math.max(scenario.connections * 2, scenario.kind === 'login' ? 4 : 200),
-    );
-    const second = await send(scenario, amountFor(scenario, first.perSecond, warmUpSeconds));
-    rates[scenario.name] = second.perSecond;
+    const first = await send(scenario, Math.max(scenario.connections * 2, isHashed(scenario) ? 4 : 200));
+    const { perSecond } = await send(scenario, amountFor(scenario, first.perSecond, warmUpSeconds));
+    const amount = amountFor(scenario, perSecond, seconds);
+    return async () => {
+      const work = () => scenario.server.cpuMicros(() => send(scenario, amount));
+      const { result, livez } = await prober.during(scenario.server.url, work);
+      return { ...result.result, micros: result.micros / result.result.answered, livez };
+    };
+  };
+  const subjects = {};
+  for (const scenario of scenarios) subjects[scenario.name] = await measureOf(scenario);
+  for (const { name } of statements) {
+    await loop.run({ kind: name, seconds: plan.statements.seconds / 2 });
+    subjects[aloneName(name)] = () => loop.run({ kind: name, seconds: plan.statements.seconds });
   }
-  const subjects = Object.fromEntries(scenarios.map((scenario) => [scenario.name, scenario]));
-  const measured = await alternate(rounds, subjects, async (scenario, name) => {
+  const measured = await alternate(rounds, subjects, (measure, name) => {
     progress(name);
-    const amount = amountFor(scenario, rates[name], seconds);
-    const { result, livez } = await prober.during(scenario.server.url, () =>
-      scenario.server.cpuMicros(() => send(scenario, amount)),
-    );
-    return { ...result.result, micros: result.micros / amount, livez };
+    return measure();
   });
-  return scenarios.map(({ name, connections }) => ({
+  return {
+    scenarios: scenarios.map(({ name, connections }) => ({
+      name,
+      connections,
+      ...summariseScenario(measured[name]),
+    })),
+    statements: statements.map(({ name, beside }) => summariseStatement(name, measured, beside)),
+  };
+}
+
+const isHashed = ({ kind }) => kind === 'login' || kind === 'register';
+const aloneName = (kind) => `the statement alone: ${kind}`;
+
+function summariseStatement(name, measured, beside) {
+  const alone = measured[aloneName(name)];
+  const rates = (rounds) => rounds.map(({ perSecond }) => perSecond);
+  return {
     name,
-    connections,
-    ...summariseScenario(measured[name]),
-  }));
+    perSecond: summarise(rates(alone)),
+    micros: summarise(alone.map(({ micros }) => micros)),
+    served: summariseRatio(rates(measured[beside]), rates(alone)),
+  };
 }
 
 /** @param {{ perSecond: number, refused: number, p50: number, p99: number, micros: number, livez: { p99: number } }[]} rounds */

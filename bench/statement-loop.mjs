@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { defaultOf } from './defaults.mjs';
 import { serveRemote, startRemote } from './remote.mjs';
-import { defaultOf } from './settings.mjs';
 import { statements } from './statements.mjs';
 
 const thisFile = fileURLToPath(import.meta.url);

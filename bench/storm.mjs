@@ -1,12 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hashLoop } from './hash-loop.mjs';
-import { summarise, summariseRatio } from './rounds.mjs';
+import { alternate, summarise, summariseRatio } from './rounds.mjs';
 import { plan } from './settings.mjs';
 
+const titles = {
+  bare: 'the bare hash loop',
+  alone: 'a login storm',
+  calm: 'reads without a storm',
+  beside: 'a login storm beside reads',
+};
+
 /**
- * A login storm: enough logins at once that the hash threads never rest. How many get through against the bare hash loop just before, and
- * how fast /api/v1/me and /livez answer meanwhile, against how fast they did just before.
+ * A login storm: enough logins at once that the hash threads never rest. How many get through against the bare hash loop, and how fast
+ * /api/v1/me and /livez answer meanwhile, against how fast they do without one. All of it takes turns.
  *
  * @param {{ service: object, load: object, prober: object, engine: string, progress: (message: string) => void }} options
  */
@@ -28,22 +35,25 @@ export async function measureStorm({ service, load, prober, engine, progress }) 
     return { me: result, livez };
   };
   await read(Math.min(1, calmSeconds));
-  const measured = [];
-  for (let round = 1; round <= rounds; round++) {
-    progress(
-      `${engine}: bare hash loop, login storm, and the same beside reads; round ${round} of ${rounds}`,
-    );
-    const bare = await hashLoop({ engine, threads, seconds: loopSeconds });
-    const alone = await storm();
-    const calm = await read(calmSeconds);
-    const reading = sleep(settleSeconds * 1000).then(() => read(stormSeconds));
-    const [beside, stormy] = await Promise.all([storm(), reading]);
-    measured.push({ bare, alone, beside, calm, stormy });
-  }
-  const all = (pick) => measured.map(pick);
-  const bare = all((round) => round.bare);
-  const alone = all((round) => round.alone.perSecond);
-  const beside = all((round) => round.beside.perSecond);
+  const parts = {
+    bare: () => hashLoop({ engine, threads, seconds: loopSeconds }),
+    alone: storm,
+    calm: () => read(calmSeconds),
+    async beside() {
+      const reading = sleep(settleSeconds * 1000).then(() => read(stormSeconds));
+      const [logins, reads] = await Promise.all([storm(), reading]);
+      return { logins, reads };
+    },
+  };
+  const measured = await alternate(rounds, parts, (part, name) => {
+    progress(`${engine}: ${titles[name]}`);
+    return part();
+  });
+  const { bare, calm } = measured;
+  const alone = measured.alone.map(({ perSecond }) => perSecond);
+  const beside = measured.beside.map(({ logins }) => logins.perSecond);
+  const stormy = measured.beside.map(({ reads }) => reads);
+  const storms = [...measured.alone, ...measured.beside.map(({ logins }) => logins)];
   return {
     engine,
     threads,
@@ -52,12 +62,12 @@ export async function measureStorm({ service, load, prober, engine, progress }) 
     beside: summarise(beside),
     aloneShare: summariseRatio(alone, bare),
     besideShare: summariseRatio(beside, bare),
-    refused: all((round) => round.alone.refused + round.beside.refused).reduce((a, b) => a + b, 0),
-    calm: latencies(all((round) => round.calm)),
-    stormy: latencies(all((round) => round.stormy)),
+    refused: storms.reduce((sum, { refused }) => sum + refused, 0),
+    calm: latencies(calm),
+    stormy: latencies(stormy),
     meP99Ratio: summariseRatio(
-      all((round) => round.stormy.me.p99),
-      all((round) => round.calm.me.p99),
+      stormy.map(({ me }) => me.p99),
+      calm.map(({ me }) => me.p99),
     ),
   };
 }

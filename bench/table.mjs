@@ -21,7 +21,14 @@ export function number(value) {
       : value.toFixed(2);
 }
 
+/** The same with more digits where it would else read like the limit, which it is not. */
+export function telling(value, limit) {
+  const text = number(value);
+  if (Number(text) !== limit || value === limit) return text;
+  return value.toPrecision(6);
+}
+
 /** From the least to the most. */
-export function range({ min, max, rounds }) {
-  return rounds === 1 ? 'once' : `${number(min)}–${number(max)}`;
+export function range({ min, max, values }) {
+  return values.length === 1 ? 'once' : `${number(min)}–${number(max)}`;
 }

@@ -1,4 +1,5 @@
 import { settingsSchema } from '../../dist/config/schema.js';
+import { connectionsBesidesPool } from '../../dist/storage/postgres.js';
 import { readMeasured } from './measured.mjs';
 import { accessTokenSeconds } from './settings.mjs';
 
@@ -33,8 +34,8 @@ export const planning = {
   wal: { megabytesPerSecond: 200, share: 0.5 },
   checkpointSeconds: 900,
   poolSize: settingsSchema.properties.DATABASE_POOL_SIZE.default,
-  /** Of each process: those that are shared, and that of the health check. */
-  connectionsBesidesPool: 4,
+  /** Of each process. */
+  connectionsBesidesPool,
   connectionsOfOthers: 20,
   /** What indexes into which rows come in random order grow to, from new. */
   randomIndexGrowth: 1.3,

@@ -6,6 +6,7 @@ import { totalmem } from 'node:os';
 import path from 'node:path';
 import { interruption } from '../interruption.mjs';
 import { describeCode, describeMachine, nameCode } from '../machine.mjs';
+import { openings } from '../openings.mjs';
 import { openDatabases } from './databases.mjs';
 import { people, planning } from './day-inputs.mjs';
 import { renderDay } from './day-report.mjs';
@@ -22,12 +23,10 @@ import { warm } from './warm.mjs';
 
 const began = performance.now();
 const progress = (message) => console.error(`bench:scale: ${message}`);
-/** Closes what has been opened, newest last. */
-const opened = [];
+const { open, closeAll } = openings(progress);
 
 async function measure() {
-  const databases = await openDatabases({ progress });
-  opened.push(() => databases.close());
+  const databases = await open(openDatabases({ progress }), (each) => each.close());
   await checkDisk({ databases, sizes: [plan.big, plan.small], quick, progress });
   const date = new Date().toISOString();
   const machine = {
@@ -43,8 +42,7 @@ async function measure() {
   for (const side of [small, big]) await load({ ...side, progress });
   const loadSeconds = (performance.now() - began) / 1000;
 
-  const client = await connect(big.url);
-  opened.push(() => client.end());
+  const client = await open(connect(big.url), (each) => each.end());
   const sizes = await sizesOf(client);
   const plans = await checkPlans(client, big.population);
   const warmed = await warm(client);
@@ -78,8 +76,6 @@ async function main() {
 function reckon() {
   const [scaleFile, benchFile] = dayFiles;
   if (scaleFile !== undefined) {
-    if (benchFile === undefined)
-      throw new Error('--day takes a result of bench:scale and one of bench, or none');
     const [scale, bench] = [scaleFile, benchFile].map((file) => JSON.parse(readFileSync(file, 'utf8')));
     const measured = measuredBy(scale, bench);
     writeFileSync(measuredFile, `${JSON.stringify(measured, null, 2)}\n`);
@@ -96,7 +92,7 @@ try {
   progress(error.message);
   process.exitCode = 1;
 } finally {
-  for (const close of opened.splice(0).reverse()) await close().catch((error) => progress(error.message));
+  await closeAll();
 }
 // What an interrupted measurement still waits for would keep the process alive
 process.exit();

@@ -1,15 +1,24 @@
-import { parseArgs } from 'node:util';
-import { settingsSchema } from '../../dist/config/schema.js';
+import { readArguments, refuse } from '../arguments.mjs';
+import { defaultOf } from '../defaults.mjs';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const usage = `npm run bench:scale                              ten million users against ten thousand
+npm run bench:scale -- --users 1000000           another number
+npm run bench:scale -- --quick                   every part, on so little data that its figures mean nothing
+npm run bench:scale -- --keep                    leaves the databases where they are
+npm run bench:scale -- --day [SCALE.json BENCH.json]   reckons the day of docs/scaling.md, from two results or from those kept`;
+
+const { values, positionals } = readArguments(
+  usage,
+  {
     users: { type: 'string', default: '10000000' },
     quick: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     day: { type: 'boolean', default: false },
   },
-});
+  2,
+);
+if (positionals.length !== 0 && !(values.day && positionals.length === 2))
+  refuse('--day takes a result of bench:scale and one of bench, or none; nothing else takes a file', usage);
 
 /** Every part runs, but on so little data that its figures mean nothing. */
 export const quick = values.quick;
@@ -48,8 +57,6 @@ export const plan = quick
     }
   : full;
 
-const defaultOf = (setting) => settingsSchema.properties[setting].default;
-
 export const accessTokenSeconds = defaultOf('ACCESS_TOKEN_TTL_SECONDS');
 export const refreshGraceSeconds = defaultOf('REFRESH_GRACE_SECONDS');
 export const sessionsPerUserMax = defaultOf('SESSIONS_PER_USER_MAX');
@@ -65,6 +72,6 @@ export const backlogRows = 100 * batchRows;
 export const bar = 1.3;
 
 function sizeOf(users) {
-  if (!Number.isSafeInteger(users) || users < 10_000) throw new Error('--users takes a number from 10000 on');
+  if (!Number.isSafeInteger(users) || users < 10_000) refuse('--users takes a number from 10000 on', usage);
   return { users, sessions: users * sessionsPerUser };
 }

@@ -23,7 +23,7 @@ t.test('a figure passes up to its bar, and fails beyond', async (t) => {
 });
 
 t.test('it is the middle of the rounds that is held to the bar', async (t) => {
-  const [verdict] = judge([figure('start', 0.9, { min: 0.8, max: 1.4 })], { isWhole: false });
+  const [verdict] = judge([figure('start', 0.9, [0.8, 0.9, 1.4])], { isWhole: false });
   t.match(verdict, { name: 'the start', sign: '≤', limit: 1, passes: true });
 });
 

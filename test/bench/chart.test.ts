@@ -25,3 +25,17 @@ t.test('is whole by itself, on a light and on a dark page', async (t) => {
   t.match(picture, 'A &amp; B &lt;C>');
   t.strictSame(picture.match(/https?:[^"]*/g), ['http://www.w3.org/2000/svg']);
 });
+
+t.test('stays within its width, however long the name of the processor', async (t) => {
+  const cpu = 'A processor of a name that goes on and on, with its clock and all of its trademarks';
+  const picture = chart({
+    figures: [figure('memory.idle', 110)],
+    machine: { ...machine, cpu },
+    commit: 'abc1234',
+    isDirty: true,
+  });
+  const lines = [...picture.matchAll(/font-size="11">([^<]*)</g)].map(([, line = '']) => line);
+  t.equal(lines.length, 2);
+  // Of 728 pixels, a letter of that size takes 6
+  for (const line of lines) t.ok(line.length <= 120, line);
+});

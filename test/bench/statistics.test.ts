@@ -35,10 +35,13 @@ t.test('subjects take turns, and each is first as often', async (t) => {
   });
   t.strictSame(order, ['a', 'b', 'b', 'a', 'a', 'b']);
   t.strictSame(results, { a: [1, 4, 5], b: [4, 6, 12] });
+  order.length = 0;
+  await alternate(3, { a: 1, b: 2, c: 3 }, async (_, name) => order.push(name));
+  t.strictSame(order.join(''), 'abcbcacab');
 });
 
 t.test('rounds are compared with their neighbours, not in the sum', async (t) => {
-  t.strictSame(summarise([3, 1, 2]), { median: 2, min: 1, max: 3, rounds: 3 });
+  t.strictSame(summarise([3, 1, 2]), { median: 2, min: 1, max: 3, values: [3, 1, 2] });
   // The machine was half as fast in the last round
-  t.strictSame(summariseRatio([10, 12, 22], [10, 10, 20]), { median: 1.1, min: 1, max: 1.2, rounds: 3 });
+  t.match(summariseRatio([10, 12, 22], [10, 10, 20]), { median: 1.1, min: 1, max: 1.2 });
 });
