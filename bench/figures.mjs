@@ -7,19 +7,19 @@ import { summarise } from './rounds.mjs';
  */
 export function figuresOf({ start, mixed, costs = [], statements = [], scenarios = [], storms = [] }) {
   return [
-    ...(start ? [figure('start', 'cold start to ready', 's', start)] : []),
+    ...(start ? [figureOf('start', 'cold start to ready', 's', start)] : []),
     ...(mixed ? ofMemory(mixed.memory) : []),
-    ...(mixed ? [figure('late.mixed', 'mixed: how late the client sent, p99', 'ms', mixed.late)] : []),
+    ...(mixed ? [figureOf('late.mixed', 'mixed: how late the client sent, p99', 'ms', mixed.late)] : []),
     ...costs.flatMap(ofCost),
     ...statements.map(({ name, perSecond }) =>
-      figure(`statement.${name}`, `${name}: the statement alone`, '/s', perSecond),
+      figureOf(`statement.${name}`, `${name}: the statement alone`, '/s', perSecond),
     ),
     ...[...scenarios, ...(mixed ? [mixed.scenario] : [])].flatMap(ofScenario),
     ...storms.flatMap(ofStorm),
   ];
 }
 
-const figure = (id, label, unit, { median, min, max, values }) => ({
+const figureOf = (id, label, unit, { median, min, max, values }) => ({
   id,
   label,
   unit,
@@ -28,7 +28,7 @@ const figure = (id, label, unit, { median, min, max, values }) => ({
   max,
   values,
 });
-const once = (id, label, unit, value) => figure(id, label, unit, summarise([value]));
+const once = (id, label, unit, value) => figureOf(id, label, unit, summarise([value]));
 const scaled = ({ values }, by) => summarise(values.map((value) => value * by));
 
 /** How long the mixed load took, in words: what is said of memory after it means little without. */
@@ -56,15 +56,17 @@ const subjects = {
 function ofCost({ name, micros, ratios }) {
   return [
     ...Object.entries(micros).map(([key, value]) =>
-      figure(`cost.${name}.${key}`, `${name}: CPU per request, ${subjects[key]}`, 'µs', value),
+      figureOf(`cost.${name}.${key}`, `${name}: CPU per request, ${subjects[key]}`, 'µs', value),
     ),
     ...Object.entries(ratios).map(([key, value]) =>
-      figure(`ratio.${name}.${key}`, `${name}: CPU per request against ${subjects[key]}`, '×', value),
+      figureOf(`ratio.${name}.${key}`, `${name}: CPU per request against ${subjects[key]}`, '×', value),
     ),
   ];
 }
 
-function ofScenario({ name, perSecond, p50, p99, micros, livezP99 }) {
+function ofScenario({ name, isFloor, perSecond, p50, p99, micros, livezP99 }) {
+  // No bar is held to what a floor does
+  const figure = (id, ...rest) => figureOf(isFloor ? `floor.${id}` : id, ...rest);
   return [
     figure(`rate.${name}`, `${name}: answered`, '/s', perSecond),
     figure(`p50.${name}`, `${name}: p50`, 'ms', p50),
@@ -78,20 +80,20 @@ function ofStorm({ engine, bare, alone, beside, aloneShare, besideShare, calm, s
   const at = `storm.${engine}`;
   const storm = `login storm, ${engine}`;
   return [
-    figure(`${at}.bare`, `bare hash loop, ${engine}`, '/s', bare),
-    figure(`${at}.logins`, `${storm}: logins`, '/s', alone),
-    figure(`${at}.beside`, `${storm} beside reads: logins`, '/s', beside),
-    figure(`${at}.share`, `${storm}: logins against the bare hash loop`, '%', scaled(aloneShare, 100)),
-    figure(
+    figureOf(`${at}.bare`, `bare hash loop, ${engine}`, '/s', bare),
+    figureOf(`${at}.logins`, `${storm}: logins`, '/s', alone),
+    figureOf(`${at}.beside`, `${storm} beside reads: logins`, '/s', beside),
+    figureOf(`${at}.share`, `${storm}: logins against the bare hash loop`, '%', scaled(aloneShare, 100)),
+    figureOf(
       `${at}.besideShare`,
       `${storm} beside reads: logins against the bare hash loop`,
       '%',
       scaled(besideShare, 100),
     ),
-    figure(`${at}.calm`, `without a storm, ${engine}: me p99`, 'ms', calm.meP99),
-    figure(`${at}.me`, `${storm}: me p99`, 'ms', stormy.meP99),
-    figure(`${at}.times`, `${storm}: me p99 against without`, '×', meP99Ratio),
-    figure(`livez.calm.${engine}`, `without a storm, ${engine}: /livez p99`, 'ms', calm.livezP99),
-    figure(`livez.storm.${engine}`, `${storm}: /livez p99`, 'ms', stormy.livezP99),
+    figureOf(`${at}.calm`, `without a storm, ${engine}: me p99`, 'ms', calm.meP99),
+    figureOf(`${at}.me`, `${storm}: me p99`, 'ms', stormy.meP99),
+    figureOf(`${at}.times`, `${storm}: me p99 against without`, '×', meP99Ratio),
+    figureOf(`livez.calm.${engine}`, `without a storm, ${engine}: /livez p99`, 'ms', calm.livezP99),
+    figureOf(`livez.storm.${engine}`, `${storm}: /livez p99`, 'ms', stormy.livezP99),
   ];
 }

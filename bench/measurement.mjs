@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openDatabase } from '../scripts/database.mjs';
 import { judge } from './bars.mjs';
-import { measureCost } from './cost.mjs';
 import { figuresOf } from './figures.mjs';
 import { startGuard } from './guard.mjs';
 import { startLoad } from './load-generator.mjs';
@@ -12,11 +11,10 @@ import { describeCode, describeMachine } from './machine.mjs';
 import { measureMixed } from './mixed.mjs';
 import { openManySessions, registerLoginUsers } from './people.mjs';
 import { startProber } from './prober.mjs';
-import { measureScenarios } from './scenarios.mjs';
-import { startBare, startFloor, startGatehouse, stopServers } from './servers.mjs';
+import { startGatehouse, stopServers } from './servers.mjs';
+import { measureServices, renew } from './services.mjs';
 import { plan, quick, wanted, whole } from './settings.mjs';
 import { measureStart } from './start.mjs';
-import { startStatementLoop } from './statement-loop.mjs';
 import { measureStorm } from './storm.mjs';
 import { isReadable } from './usage.mjs';
 
@@ -89,117 +87,6 @@ async function measureBeside({ credentials, sessions, open, ...world }, result) 
   const tools = { ...world, load, sessions, open };
   await measureServices(tools, result);
   result.storms = await measureStorms(tools);
-}
-
-const scenariosOf = {
-  me: [1, 32, 256],
-  user: [32],
-  refresh: [32],
-  // As many as its hash threads keep busy, and one waiting for each
-  login: [2 * availableParallelism()],
-  register: [2 * availableParallelism()],
-  livez: [32],
-  churn: [32],
-};
-
-async function measureServices(tools, result) {
-  const { common, load, prober, sessions, progress, open } = tools;
-  const kinds = Object.keys(scenariosOf).filter((kind) => wanted.has(kind));
-  if (kinds.length === 0 && !wanted.has('workers')) return;
-  const started = [];
-  const start = async (opening) => {
-    const server = await open(opening);
-    started.push(server);
-    return server;
-  };
-  const gatehouse = await start(startGatehouse(common));
-  await renew({ load, sessions, server: gatehouse });
-  result.costs = await measureAgainstFloors({ ...tools, kinds, gatehouse });
-  const servers = { ...(wanted.has('register') && { register: await start(startRegistering(common)) }) };
-  const list = kinds.flatMap((kind) =>
-    scenariosOf[kind].map((connections) =>
-      scenario({ kind, connections, server: servers[kind] ?? gatehouse }),
-    ),
-  );
-  if (wanted.has('workers')) {
-    const two = await start(startGatehouse({ ...common, workers: 2 }));
-    result.costs.push(...(await measureWorkers({ load, progress, one: gatehouse, two })));
-    for (const kind of ['me', 'refresh'])
-      list.push(scenario({ kind, connections: 32, server: two, suffix: ', two workers' }));
-  }
-  const statements = ['me', 'refresh']
-    .filter((kind) => kinds.includes(kind))
-    .map((name) => ({ name, beside: nameOf(name, 32) }));
-  const loop = await open(startStatementLoop(common.databaseUrl));
-  // Nobody else's, as it refreshes them without a token
-  if (statements.length > 0) await loop.hold(sessions.statements);
-  const options = { scenarios: list, statements, load, loop, prober, progress };
-  Object.assign(result, await measureScenarios(options));
-  await loop.stop();
-  for (const server of started) await server.stop();
-}
-
-/** All registrations come from one address here. */
-const startRegistering = (common) =>
-  startGatehouse({ ...common, settings: { RATE_LIMIT_REGISTRATIONS_PER_ADDRESS: '0' } });
-
-const nameOf = (kind, connections) =>
-  `${kind}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`;
-
-function scenario({ kind, connections, server, suffix = '' }) {
-  return { name: nameOf(kind, connections) + suffix, kind, connections, server };
-}
-
-async function measureAgainstFloors({ common, load, progress, kinds, gatehouse, open }) {
-  const names = ['me', 'user', 'refresh', 'livez'].filter((kind) => kinds.includes(kind));
-  const floor = await open(startFloor(common));
-  const bare = await open(startBare(common));
-  const costs = [];
-  for (const name of names) {
-    progress(`CPU per request: ${name}`);
-    const subjects = {
-      gatehouse: { server: gatehouse, kind: name },
-      // Without a statement and a token, the other floor is this one
-      ...(name !== 'livez' && { floor: { server: floor, kind: name } }),
-      bare: { server: bare, kind: 'bare' },
-    };
-    costs.push(await measureCost({ name, subjects, load, ...plan.cost, requests: plan.cost.requests[name] }));
-  }
-  for (const kind of ['me', 'refresh'].filter((each) => kinds.includes(each))) {
-    const name = nameOf(kind, 1);
-    progress(`CPU per request: ${name}`);
-    const subjects = { gatehouse: { server: gatehouse, kind }, floor: { server: floor, kind } };
-    costs.push(await measureCost({ name, subjects, load, ...plan.single }));
-  }
-  await floor.stop();
-  await bare.stop();
-  return costs;
-}
-
-/** Two workers against one that serves all of the same connections, and against one that serves as many as each of them. */
-async function measureWorkers({ load, progress, one, two }) {
-  const { connections, requests, ...options } = plan.workers;
-  const costs = [];
-  for (const kind of ['me', 'refresh']) {
-    const among = {
-      [`${kind}, two workers`]: connections,
-      [`${kind}, two workers, as many each`]: 2 * connections,
-    };
-    for (const [name, ofBoth] of Object.entries(among)) {
-      progress(`CPU per request: ${name}`);
-      const subjects = { two: { server: two, kind, connections: ofBoth }, one: { server: one, kind } };
-      costs.push(
-        await measureCost({ name, subjects, load, ...options, connections, requests: requests[kind] }),
-      );
-    }
-  }
-  return costs;
-}
-
-/** Refreshes each session once: after a soak, its access token has expired. */
-async function renew({ load, sessions, server }) {
-  const amount = sessions.load.length;
-  await load.closedLoop({ url: server.url, kind: 'refresh', connections: 20, amount });
 }
 
 async function measureStorms({ common, load, prober, sessions, progress, open }) {

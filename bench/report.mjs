@@ -51,7 +51,7 @@ function costs({ costs = [] }) {
     ...(floors.length > 0 && workers.length > 0 ? [''] : []),
     ...(workers.length > 0
       ? table(
-          ['CPU per request, µs', 'two workers', 'one', '×'],
+          ['CPU per request, µs', 'two', 'one', '×'],
           workers.map(({ name, micros, ratios }) => [
             name,
             cell(micros.two),

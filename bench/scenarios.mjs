@@ -5,7 +5,8 @@ import { plan } from './settings.mjs';
  * What clients get that send one request after another on each connection, while /livez is asked for: requests per second, latencies, CPU
  * per answer; and how fast the statements alone are. All take turns.
  *
- * @param {{ scenarios: { name: string, kind: string, connections: number, server: object }[], statements: { name: string, beside: string }[],
+ * @param {{ scenarios: { name: string, kind: string, connections: number, server: object, isFloor?: boolean }[],
+ *   statements: { name: string, beside: string }[],
  *   loop?: object }} options `loop` runs the statements, and `beside` names the scenario that each is compared with
  */
 export async function measureScenarios({ scenarios, statements, load, loop, prober, progress }) {
@@ -39,9 +40,10 @@ export async function measureScenarios({ scenarios, statements, load, loop, prob
     return measure();
   });
   return {
-    scenarios: scenarios.map(({ name, connections }) => ({
+    scenarios: scenarios.map(({ name, connections, isFloor = false }) => ({
       name,
       connections,
+      isFloor,
       ...summariseScenario(measured[name]),
     })),
     statements: statements.map(({ name, beside }) => summariseStatement(name, measured, beside)),

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Member } from './cluster/member.ts';
 import { type Config, publishTelemetrySettings } from './config/config.ts';
 import { withinOpenFiles } from './http/open-files.ts';
+import { giveBackWhenIdle } from './idle-memory.ts';
 import type { Service } from './lifetime.ts';
 import { type EventListener, Events } from './observability/events.ts';
 import type { Metrics } from './observability/metrics.ts';
@@ -80,6 +81,7 @@ export async function serve(config: Config, service: Service, part?: Part): Prom
   if (member) await member.admission(stopping.signal);
   else await prepareStorage(config, { log: logger, signal: stopping.signal }, ahead);
   stopping.signal.throwIfAborted();
+  opened.push(giveBackWhenIdle());
   lifecycle.phase = 'serving';
 }
 
