@@ -49,8 +49,9 @@ const subjects = {
   gatehouse: 'Gatehouse',
   floor: 'Fastify, jwt and pg',
   bare: 'a bare route',
-  one: 'one worker',
+  one: 'one process',
   two: 'two workers',
+  apart: 'two processes',
 };
 
 function ofCost({ name, micros, ratios }) {

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { untilDue } from './due.mjs';
 import { errorCode, isRefusal } from './refusals.mjs';
 import { serveRemote, startRemote } from './remote.mjs';
 import { quantile } from './statistics.mjs';
@@ -170,7 +171,7 @@ async function fixedRate({ url, rate, seconds }) {
   while (answers.length < count) {
     const index = answers.length;
     const due = began + (index * 1000) / rate;
-    if (due > performance.now()) await sleep(due - performance.now());
+    await untilDue(due);
     const headers = bearer(sessions[index % sessions.length]);
     answers.push(timedGet(`${url}/api/v1/me`, { agent, headers }, due));
   }
@@ -224,6 +225,8 @@ async function loginStorm({ url, connections, threads, settleSeconds, seconds })
   };
   await Promise.all(Array.from({ length: connections }, client));
 
+  if (refused > answered.length && !allMayBeRefused)
+    throw new Error(`${answered.length} logins were answered and ${refused} refused`);
   if (answered.length <= threads) {
     if (!allMayBeRefused || answered.length === 0) throw new Error('hardly a login was answered');
     return { perSecond: 0, logins: answered.length, refused };

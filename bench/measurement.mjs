@@ -86,17 +86,16 @@ async function measureBeside({ credentials, sessions, open, ...world }, result) 
   await load.hold({ sessions: sessions.load, credentials, allMayBeRefused: quick });
   const tools = { ...world, load, sessions, open };
   await measureServices(tools, result);
-  result.storms = await measureStorms(tools);
+  result.storms = [];
+  await measureStorms(tools, result.storms);
 }
 
-async function measureStorms({ common, load, prober, sessions, progress, open }) {
-  if (!wanted.has('storm')) return [];
-  const storms = [];
+async function measureStorms({ common, load, prober, sessions, progress, open }, storms) {
+  if (!wanted.has('storm')) return;
   for (const engine of ['native', 'bcryptjs']) {
     const service = await open(startGatehouse({ ...common, engine }));
     await renew({ load, sessions, server: service });
     storms.push(await measureStorm({ service, load, prober, engine, progress }));
     await service.stop();
   }
-  return storms;
 }

@@ -11,6 +11,7 @@ import { readArguments } from './arguments.mjs';
 import { setApart } from './cores.mjs';
 import { defaultOf } from './defaults.mjs';
 import { startGuard } from './guard.mjs';
+import { interruption } from './interruption.mjs';
 import { describeCode, describeMachine, nameCode } from './machine.mjs';
 import { startOpenLoop } from './open-loop.mjs';
 import { openings } from './openings.mjs';
@@ -45,7 +46,7 @@ const onItsWayMs = 250;
 const bars = { goodputShare: 0.9, servedShare: 0.99, slowestMs: deadlineMs + onItsWayMs };
 // Milliseconds by which 99 % of requests may be sent late: beyond that, it is the client that cannot carry the load
 const clientLateMs = 100;
-const boundMs = 240_000;
+const boundSeconds = 240;
 
 const progress = (message) => console.error(`bench: ${message}`);
 const { open, closeAll } = openings(progress);
@@ -200,14 +201,8 @@ function others(unserved) {
   return named.length === 0 ? '' : ` (the others: ${named.join(', ')})`;
 }
 
-const timer = setTimeout(() => {
-  progress(`not done after ${boundMs / 1000} s`);
-  process.exitCode = 1;
-  void closeAll().then(() => process.exit());
-}, boundMs);
-
 try {
-  const result = await measure();
+  const result = await Promise.race([measure(), interruption(boundSeconds)]);
   result.verdicts = judge(result);
   const text = page(result);
   console.log(text);
@@ -221,7 +216,6 @@ try {
   progress(error.message);
   process.exitCode = 1;
 } finally {
-  clearTimeout(timer);
   await closeAll();
 }
 process.exit();

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { untilDue } from './due.mjs';
 import { serveRemote, startRemote } from './remote.mjs';
 import { quantile } from './statistics.mjs';
 import { problemsAmong, timedGet } from './timed-get.mjs';
@@ -44,7 +44,7 @@ function watch({ url }) {
     const began = performance.now();
     for (let index = 0; !state.isOver; index++) {
       const due = began + index * everyMs;
-      if (due > performance.now()) await sleep(due - performance.now());
+      await untilDue(due);
       late.push(performance.now() - due);
       answers.push(timedGet(url, { agent }, due));
     }

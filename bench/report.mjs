@@ -33,7 +33,7 @@ function costs({ costs = [] }) {
   const cell = (summary) => (summary ? number(summary.median) : '');
   const ratio = (summary) => (summary ? `${summary.median.toFixed(2)} (${range(summary)})` : '');
   const floors = costs.filter(({ micros }) => micros.gatehouse);
-  const workers = costs.filter(({ micros }) => micros.two);
+  const workers = costs.filter(({ micros }) => micros.one);
   return [
     ...(floors.length > 0
       ? table(
@@ -54,7 +54,7 @@ function costs({ costs = [] }) {
           ['CPU per request, µs', 'two', 'one', '×'],
           workers.map(({ name, micros, ratios }) => [
             name,
-            cell(micros.two),
+            cell(micros.two ?? micros.apart),
             cell(micros.one),
             ratio(ratios.one),
           ]),

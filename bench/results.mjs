@@ -17,7 +17,8 @@ export function saveResult(result) {
 /** @throws when it is no result of this program */
 export function loadResult(file) {
   const result = JSON.parse(readFileSync(file, 'utf8'));
-  if (!Array.isArray(result.figures)) throw new Error(`${file} is not a result of npm run bench`);
+  if (!Array.isArray(result.figures?.[0]?.values))
+    throw new Error(`${file} is not a result of npm run bench, or one of an older version`);
   return result;
 }
 

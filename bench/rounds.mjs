@@ -1,8 +1,8 @@
 import { median, spread } from './statistics.mjs';
 
 /**
- * Measures several subjects over and over, in turn: A B C, B C A, C A B, and so on. So whatever else the machine does meets all alike, and none
- * gains from its place.
+ * Measures several subjects over and over, in turn: A B C, B C A, C A B, then backwards. So whatever else the machine does meets all alike, and
+ * none is always first, nor always after the same one.
  *
  * @template Subject, Result
  * @param {number} rounds
@@ -15,7 +15,9 @@ export async function alternate(rounds, subjects, measure) {
   const results = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     const first = round % names.length;
-    for (const name of [...names.slice(first), ...names.slice(0, first)])
+    const turned = [...names.slice(first), ...names.slice(0, first)];
+    const isBackwards = Math.floor(round / names.length) % 2 === 1;
+    for (const name of isBackwards ? turned.reverse() : turned)
       results[name].push(await measure(subjects[name], name));
   }
   return results;

@@ -20,7 +20,7 @@ export async function startGatehouse({ engine = 'auto', workers = 1, settings, s
   const metricsPort = await freePort();
   const server = await startServer({
     ...where,
-    args: startArguments(),
+    args: ownArguments,
     name: `gatehouse-${engine}-${workers}`,
     probe: '/readyz',
     env: {
@@ -56,6 +56,9 @@ async function untilAllListen(metricsPort, workers) {
   }
   throw new Error(`${workers} workers did not listen within a minute`);
 }
+
+// Once: while a run goes on, it may be edited
+const ownArguments = startArguments();
 
 /** What `npm start` gives to Node, flags included. */
 function startArguments() {

@@ -35,7 +35,8 @@ export async function measureServices(tools, result) {
   await renew({ load, sessions, server: gatehouse });
   const floor = await start(startFloor(common));
   const bare = await start(startBare(common));
-  result.costs = await measureAgainstFloors({ ...tools, kinds, gatehouse, floor, bare });
+  result.costs = [];
+  await measureAgainstFloors({ ...tools, kinds, gatehouse, floor, bare, costs: result.costs });
   await bare.stop();
 
   const servers = { ...(wanted.has('register') && { register: await start(startRegistering(common)) }) };
@@ -48,7 +49,7 @@ export async function measureServices(tools, result) {
   if (wanted.has('workers')) {
     const two = await start(startGatehouse({ ...common, workers: 2 }));
     const other = await start(startGatehouse(common));
-    result.costs.push(...(await measureWorkers({ load, progress, one: gatehouse, other, two })));
+    await measureWorkers({ load, progress, one: gatehouse, other, two, costs: result.costs });
     await other.stop();
     for (const kind of ['me', 'refresh']) scenarios.push(...scenariosFor(kind, [32], two, ', two workers'));
   }
@@ -78,8 +79,7 @@ const nameOf = (kind, connections) =>
 const scenariosFor = (kind, counts, server, suffix = '') =>
   counts.map((connections) => ({ name: nameOf(kind, connections) + suffix, kind, connections, server }));
 
-async function measureAgainstFloors({ load, progress, kinds, gatehouse, floor, bare }) {
-  const costs = [];
+async function measureAgainstFloors({ load, progress, kinds, gatehouse, floor, bare, costs }) {
   const measure = async (name, subjects, options) => {
     progress(`CPU per request: ${name}`);
     costs.push(await measureCost({ name, subjects, load, ...options }));
@@ -97,19 +97,20 @@ async function measureAgainstFloors({ load, progress, kinds, gatehouse, floor, b
     const subjects = { gatehouse: { servers: [gatehouse], kind }, floor: { servers: [floor], kind } };
     await measure(nameOf(kind, 1), subjects, plan.single);
   }
-  return costs;
 }
 
 /**
  * Two workers against one that serves all of the same connections, and against one that serves as many as each of them; and two processes that
  * know nothing of each other, which is what two workers cannot be cheaper than.
  */
-async function measureWorkers({ load, progress, one, other, two }) {
+async function measureWorkers({ load, progress, one, other, two, costs }) {
   const { connections, requests, ...options } = plan.workers;
-  const costs = [];
   const measure = async (name, kind, both) => {
     progress(`CPU per request: ${name}`);
-    const subjects = { two: { ...both, kind }, one: { servers: [one], kind } };
+    const subjects = {
+      [both.servers.length === 1 ? 'two' : 'apart']: { ...both, kind },
+      one: { servers: [one], kind },
+    };
     const given = { name, subjects, load, ...options, connections, requests: requests[kind] };
     costs.push(await measureCost(given));
   };
@@ -126,5 +127,4 @@ async function measureWorkers({ load, progress, one, other, two }) {
     servers: [one, other],
     connections: 2 * connections,
   });
-  return costs;
 }

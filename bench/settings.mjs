@@ -75,7 +75,8 @@ const full = {
   scenarios: { rounds: 3, seconds: 3, warmUpSeconds: 1 },
   statements: { seconds: 2 },
   storm: {
-    rounds: 3,
+    rounds: 4,
+    warmUp: { connections: 20, amount: 6000 },
     loopSeconds: 4,
     calmSeconds: 4,
     settleSeconds: 2,
@@ -97,7 +98,15 @@ const short = {
   workers: { ...full.workers, rounds: 2, warmUp: 200, requests: { me: 200, refresh: 200 } },
   scenarios: { rounds: 1, seconds: 0.5, warmUpSeconds: 0.2 },
   statements: { seconds: 0.5 },
-  storm: { ...full.storm, rounds: 1, loopSeconds: 1, calmSeconds: 1, settleSeconds: 1, stormSeconds: 3 },
+  storm: {
+    ...full.storm,
+    warmUp: { connections: 20, amount: 200 },
+    rounds: 1,
+    loopSeconds: 1,
+    calmSeconds: 1,
+    settleSeconds: 1,
+    stormSeconds: 3,
+  },
   boundSeconds: 240,
 };
 

@@ -34,11 +34,15 @@ export async function measureStorm({ service, load, prober, engine, progress }) 
     const { result, livez } = await prober.during(url, () => load.fixedRate({ url, rate: meRate, seconds }));
     return { me: result, livez };
   };
-  await read(Math.min(1, calmSeconds));
+  await load.closedLoop({ url, kind: 'me', ...plan.storm.warmUp });
   const parts = {
     bare: () => hashLoop({ engine, threads, seconds: loopSeconds }),
     alone: storm,
-    calm: () => read(calmSeconds),
+    async calm() {
+      // What a storm has left behind is not part of it
+      await read(settleSeconds);
+      return read(calmSeconds);
+    },
     async beside() {
       const reading = sleep(settleSeconds * 1000).then(() => read(stormSeconds));
       const [logins, reads] = await Promise.all([storm(), reading]);

@@ -13,6 +13,10 @@ const retryMs = 1000;
 const ofStatement = ['55P03', '57014', '40P01', '40001'];
 // However quick they are answered: what is under way is lost with its connection
 const mostInFlight = 128;
+// Milliseconds. One whose successor cannot be opened for as long after its time goes, as it may be in the way of that
+const overdueMs = 10_000;
+// Without a statement nothing is tried: for longer than that, nobody knows
+const recentMs = 60_000;
 
 export interface SharedConnectionOptions {
   client: pg.ClientConfig;
@@ -36,6 +40,8 @@ export class SharedConnection {
   #endsAt = 0;
   /** When each statement that is not answered yet was sent, the oldest first. */
   #sentAt: number[] = [];
+  /** Connections that are left, until they are gone. */
+  readonly #leaving = new Set<Promise<void>>();
   /** When the last answer came, or the first statement since all were answered was sent. */
   #progressAt = 0;
   #answerMs = 0;
@@ -50,9 +56,9 @@ export class SharedConnection {
     return this.#client !== undefined;
   }
 
-  /** Whether it could not be opened when that was last tried. */
-  get isFailing(): boolean {
-    return this.#isFailing;
+  /** Whether it, or its successor, could not be opened when that was last tried, a minute ago at most. */
+  isFailing(now: number): boolean {
+    return this.#isFailing && now < this.#openAgainAt + recentMs;
   }
 
   get inFlight(): number {
@@ -62,6 +68,7 @@ export class SharedConnection {
   /** Opens it where it is not open, and its successor once its time is over; at most once a second. */
   keepOpen(now: number): void {
     if (this.#client !== undefined && now <= this.#endsAt) return;
+    if (this.#client !== undefined && now > this.#endsAt + overdueMs) this.#leave(this.#client);
     if (this.#opening !== undefined || this.#isClosed || now < this.#openAgainAt) return;
     this.#openAgainAt = now + retryMs;
     this.#opening = this.#open().finally(() => {
@@ -108,14 +115,15 @@ export class SharedConnection {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#opening;
-    if (this.#client) await this.#leave(this.#client);
+    if (this.#client) this.#leave(this.#client);
+    await Promise.all(this.#leaving);
   }
 
   #answered(client: pg.Client, error: Error | null): void {
     if (error && !ofStatement.includes(errorCode(error) ?? '')) {
       // As the pool does: the server may be about to hang up, be a standby now, or have another schema than it was asked of
       this.#tellBroken(error);
-      void this.#leave(client);
+      this.#leave(client);
       return;
     }
     const now = performance.now();
@@ -155,9 +163,8 @@ export class SharedConnection {
   async #open(): Promise<void> {
     try {
       const client = await this.#connected();
-      const former = this.#client;
+      if (this.#client) this.#leave(this.#client);
       this.#take(client);
-      if (former) void hangUp(former, timeouts.query);
     } catch (error) {
       // Statements go through the pool meanwhile, or over the connection whose time is over
       if (!this.#isFailing)
@@ -181,7 +188,6 @@ export class SharedConnection {
 
   #take(client: pg.Client): void {
     const { lifetimeMs, log } = this.#options;
-    this.#forget();
     this.#client = client;
     this.#described = new Map();
     this.#answerMs = 0;
@@ -197,10 +203,15 @@ export class SharedConnection {
     if (error) this.#tellBroken(error);
   }
 
-  /** No statement is sent on it any more; those under way are answered. */
-  async #leave(client: pg.Client): Promise<void> {
+  /** No statement is sent on it any more; those under way are answered, each in its time. */
+  #leave(client: pg.Client): void {
+    const now = performance.now();
+    const [oldest = now] = this.#sentAt;
     this.#forget();
-    await hangUp(client, timeouts.query);
+    const gone = hangUp(client, Math.max(timeouts.end, oldest + timeouts.query - now))
+      .catch(() => {})
+      .finally(() => this.#leaving.delete(gone));
+    this.#leaving.add(gone);
   }
 
   #forget(): void {

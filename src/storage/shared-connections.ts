@@ -31,9 +31,10 @@ export class SharedConnections implements Database {
     return this.#connections.filter(({ isOpen }) => isOpen).length;
   }
 
-  /** How many could not be opened when that was last tried. */
+  /** How many could not be opened when that was last tried, a minute ago at most. */
   get failing(): number {
-    return this.#connections.filter(({ isFailing }) => isFailing).length;
+    const now = performance.now();
+    return this.#connections.filter((connection) => connection.isFailing(now)).length;
   }
 
   get inFlight(): number {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import t, { type Test } from 'tap';
 import { connectionOptions } from '../../src/storage/connection.ts';
 import { SharedConnection } from '../../src/storage/shared-connection.ts';
@@ -50,8 +51,8 @@ t.test(
   'its successor takes over when its time is over, and it answers what it was asked',
   onlyDirect,
   async (t) => {
-    const { url } = await createDatabase(t);
-    const { connection, warnings } = shared(t, url, 1500);
+    const database = await createDatabase(t);
+    const { connection, warnings } = shared(t, database.url, 1500);
     const first = await backend(connection, 0);
     t.equal(await backend(connection, 0), first);
     await sleep(1300);
@@ -62,8 +63,12 @@ t.test(
       t.ok(connection.isOpen);
       await sleep(5);
     }
-    t.not(await next, first);
+    const second = await next;
+    t.not(second, first);
     t.equal(await slow, first);
+    const end = performance.now() + 2000;
+    while ((await backends(database)).length > 1 && performance.now() < end) await sleep(20);
+    t.strictSame(await backends(database), [second], 'the former one is gone');
     t.strictSame(warnings, []);
   },
 );
@@ -97,7 +102,7 @@ t.test('one that is ended again and again is opened once a second', onlyDirect, 
     await sleep(10);
   }
   t.ok(seen.size >= 2 && seen.size <= 3, `${seen.size} connections in 2.5 s`);
-  t.ok(warnings.length <= seen.size);
+  t.ok(warnings.length >= 1 && warnings.length <= seen.size, `${warnings.length} warnings`);
 });
 
 t.test('it can be closed while it is being opened', onlyDirect, async (t) => {
@@ -115,3 +120,37 @@ t.test('it can be closed while it is being opened', onlyDirect, async (t) => {
   await sleep(500);
   t.strictSame(await backends(database), [], 'and is not opened any more');
 });
+
+/** To the database, which nobody may do who is connected to it. */
+async function disallowConnections({ url }: TestDatabase): Promise<void> {
+  const administrative = Object.assign(new URL(url), { pathname: '/postgres' });
+  const client = new pg.Client(administrative.href);
+  await client.connect();
+  await client.query(`ALTER DATABASE "${new URL(url).pathname.slice(1)}" ALLOW_CONNECTIONS false`);
+  await client.end();
+}
+
+t.test(
+  'one whose successor cannot be opened serves on, and then makes room for it',
+  onlyDirect,
+  async (t) => {
+    const database = await createDatabase(t);
+    // What it goes by is the time that it is told
+    const { connection, warnings } = shared(t, database.url, 60_000);
+    const first = await backend(connection, 0);
+    await disallowConnections(database);
+    const later = performance.now() + 61_000;
+    connection.keepOpen(later);
+    while (warnings.length === 0) await sleep(5);
+    t.strictSame(warnings, ['a shared database connection cannot be opened']);
+    t.ok(connection.isFailing(later));
+    t.notOk(connection.isFailing(later + 62_000), 'nobody has tried since');
+    t.equal(connection.waitMs('backend', later), 0);
+    t.equal((await connection.query<{ pid: number }>(ofBackend(0), later)).rows[0]?.pid, first);
+    connection.keepOpen(later + 11_000);
+    t.notOk(connection.isOpen);
+    const end = performance.now() + 2000;
+    while ((await backends(database)).length > 0 && performance.now() < end) await sleep(20);
+    t.strictSame(await backends(database), []);
+  },
+);
