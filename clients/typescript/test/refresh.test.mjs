@@ -95,7 +95,7 @@ const answer503 = {
 for (const [name, fault] of [
   ['is lost', { loseAnswer: true }],
   ['breaks off', { cutAnswer: true }],
-  ['never comes', { delayMs: 3200 }],
+  ['never comes', { delayAnswerMs: 3200 }],
   ['is a 503', { answer: answer503 }],
   ['is a 500', { answer: { status: 500 } }],
   ['is of a captive portal', { answer: { status: 200, body: '<h1>Welcome</h1>' } }],
