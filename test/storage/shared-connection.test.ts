@@ -73,6 +73,24 @@ t.test(
   },
 );
 
+t.test('those that are opened together are not renewed together', onlyDirect, async (t) => {
+  const { url } = await createDatabase(t);
+  const connections = Array.from({ length: 20 }, () => shared(t, url, 60_000).connection);
+  const pids = () => Promise.all(connections.map((connection) => backend(connection, 0)));
+  const opened = await pids();
+  const now = performance.now();
+  const renewedAfter = async (milliseconds: number) => {
+    for (const connection of connections) connection.keepOpen(now + milliseconds);
+    await sleep(1000);
+    const current = await pids();
+    return current.filter((pid, index) => pid !== opened[index]).length;
+  };
+  t.equal(await renewedAfter(50_000), 0);
+  const some = await renewedAfter(57_000);
+  t.ok(some > 0 && some < 20, `${some} of 20`);
+  t.equal(await renewedAfter(61_000), 20);
+});
+
 t.test('so many statements may be under way, and no more', onlyDirect, async (t) => {
   const { url } = await createDatabase(t);
   const { connection } = shared(t, url);
