@@ -1,5 +1,4 @@
 import { loadTime } from './figures.mjs';
-import { quantile } from './statistics.mjs';
 
 /**
  * Two results beside each other, figure by figure.
@@ -29,7 +28,11 @@ export function compare(a, b) {
   });
 }
 
-const isOutside = (value, { values }) => value < quantile(values, 0.25) || value > quantile(values, 0.75);
+function isOutside(value, { values }) {
+  const sorted = Float64Array.from(values).sort();
+  const leftOut = Math.floor(sorted.length / 4);
+  return value < sorted[leftOut] || value > sorted[sorted.length - 1 - leftOut];
+}
 
 /** Why the figures of two results may not be comparable, a sentence for each reason. */
 export function doubts(a, b) {

@@ -12,7 +12,8 @@ import { alternate, summarise, summariseRatio } from './rounds.mjs';
 export async function measureCost({ name, subjects, rounds, warmUp, connections, requests, load }) {
   const run = async ({ servers, kind, connections: own = connections }, amount) => {
     const share = { kind, connections: own / servers.length, amount: amount / servers.length };
-    const work = ({ url, cpuMicros }) => cpuMicros(() => load.closedLoop({ url, ...share }));
+    const work = ({ url, cpuMicros }, index) =>
+      cpuMicros(() => load.closedLoop({ url, ...share, part: { of: servers.length, index } }));
     const spent = await Promise.all(servers.map(work));
     return spent.reduce((sum, { micros }) => sum + micros, 0) / amount;
   };

@@ -73,22 +73,23 @@ const mayBeRefused = (kind) => kind === 'login' || kind === 'register' || allMay
 
 /**
  * A fixed number of requests, one after another on each connection, until the last is answered. Each takes the next of the connection's
- * sessions. Each must be answered 200, a registration 201; half of what hashes may be told to come back later (503 with Retry-After), as on a
+ * sessions; of several loops at once each has a `part` of them. Each must be answered 200, a registration 201; half of what hashes may be told to come back later (503 with Retry-After), as on a
  * machine that is too busy.
  *
  * @returns {Promise<{ perSecond: number, answered: number, refused: number, p50: number, p99: number }>} those not refused; latencies in
  *   milliseconds
  */
-async function closedLoop({ url, kind, connections, amount }) {
+async function closedLoop({ url, kind, connections, amount, part = { of: 1, index: 0 } }) {
   const expected = kind === 'register' ? 201 : 200;
   const latencies = [];
   const wrong = {};
   let refused = 0;
   let index = 0;
+  const all = part.of * connections;
   const setupClient = (client) => {
     let headers = [];
     let body = '';
-    const mine = sessions.filter((_, session) => session % connections === index);
+    const mine = sessions.filter((_, session) => session % all === part.index * connections + index);
     client.setRequests(requestsOf[kind](mine, index++));
     client.on('headers', (given) => {
       headers = given.headers;
@@ -161,24 +162,27 @@ async function newConnections({ url, connections, amount }) {
  * Not autocannon's `overallRate`: that sends a second's requests in one burst, and corrects for a rate of one
  * request a millisecond, whatever the rate was.
  *
- * @returns {Promise<{ p50: number, p99: number, max: number }>} milliseconds
+ * @returns {Promise<{ p50: number, p99: number, max: number, lateP99: number }>} milliseconds; `lateP99` is how much of it was this client's
+ *   own waiting
  */
 async function fixedRate({ url, rate, seconds }) {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const count = Math.round(rate * seconds);
   const began = performance.now();
   const answers = [];
+  const late = [];
   while (answers.length < count) {
     const index = answers.length;
     const due = began + (index * 1000) / rate;
     await untilDue(due);
+    late.push(performance.now() - due);
     const headers = bearer(sessions[index % sessions.length]);
     answers.push(timedGet(`${url}/api/v1/me`, { agent, headers }, due));
   }
   const given = await Promise.all(answers);
   agent.destroy();
   const latencies = latenciesOf('me', given);
-  return { ...quantilesOf(latencies), max: Math.max(...latencies) };
+  return { ...quantilesOf(latencies), max: Math.max(...latencies), lateP99: quantile(late, 0.99) };
 }
 
 function latenciesOf(kind, answers) {

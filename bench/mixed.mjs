@@ -11,7 +11,7 @@ const shares = { me: 0.9, refresh: 0.08, login: 0.02 };
 
 /**
  * A service that has just started, left alone, then under requests of all kinds that come when they come, then left alone again: what it
- * answers and what memory it keeps. V8 gets the time to give memory back.
+ * answers and what memory it keeps.
  *
  * @param {{ service: object, people: { sessions: object[], credentials: object[] }, prober: object }} options `sessions` are used by nothing
  *   else

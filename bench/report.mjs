@@ -129,17 +129,29 @@ function storms({ storms = [] }) {
     ),
     '',
     ...table(
-      ['latency, ms', 'me p50', 'me p99', 'rounds', 'max', 'livez p99', 'rounds', 'max', 'of it the prober'],
+      [
+        'latency, ms',
+        'me p50',
+        'me p99',
+        'rounds',
+        'max',
+        'of it the client',
+        'livez p99',
+        'rounds',
+        'max',
+        'of it the prober',
+      ],
       storms.flatMap(({ engine, calm, stormy }) =>
         [
           [`without a storm, ${engine}`, calm],
           [`login storm, ${engine}`, stormy],
-        ].map(([name, { meP50, meP99, meMax, livezP99, livezMax, proberLateP99 }]) => [
+        ].map(([name, { meP50, meP99, meMax, meLateP99, livezP99, livezMax, proberLateP99 }]) => [
           name,
           number(meP50.median),
           number(meP99.median),
           range(meP99),
           number(meMax.max),
+          number(meLateP99.median),
           number(livezP99.median),
           range(livezP99),
           number(livezMax.max),

@@ -1,8 +1,8 @@
 import { median, spread } from './statistics.mjs';
 
 /**
- * Measures several subjects over and over, in turn: A B C, B C A, C A B, then backwards. So whatever else the machine does meets all alike, and
- * none is always first, nor always after the same one.
+ * Measures several subjects over and over, in turn: A B C and C B A, then B C A and A C B. So whatever else the machine does meets all alike,
+ * and none is always first, nor always after the same one.
  *
  * @template Subject, Result
  * @param {number} rounds
@@ -14,10 +14,9 @@ export async function alternate(rounds, subjects, measure) {
   const names = Object.keys(subjects);
   const results = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    const first = round % names.length;
+    const first = Math.floor(round / 2) % names.length;
     const turned = [...names.slice(first), ...names.slice(0, first)];
-    const isBackwards = Math.floor(round / names.length) % 2 === 1;
-    for (const name of isBackwards ? turned.reverse() : turned)
+    for (const name of round % 2 === 1 ? turned.reverse() : turned)
       results[name].push(await measure(subjects[name], name));
   }
   return results;

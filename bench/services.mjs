@@ -114,17 +114,11 @@ async function measureWorkers({ load, progress, one, other, two, costs }) {
     const given = { name, subjects, load, ...options, connections, requests: requests[kind] };
     costs.push(await measureCost(given));
   };
-  for (const kind of ['me', 'refresh']) {
-    await measure(`${kind}, two workers`, kind, { servers: [two], connections });
-    await measure(`${kind}, two workers, as many each`, kind, {
-      servers: [two],
-      connections: 2 * connections,
-    });
+  const both = { 'two workers': [two], 'two processes': [one, other] };
+  for (const [name, servers] of Object.entries(both)) {
+    for (const kind of ['me', 'refresh']) {
+      await measure(`${kind}, ${name}`, kind, { servers, connections });
+      await measure(`${kind}, ${name}, as many each`, kind, { servers, connections: 2 * connections });
+    }
   }
-  // Of refreshes, two clients would take the same sessions
-  await measure('me, two processes', 'me', { servers: [one, other], connections });
-  await measure('me, two processes, as many each', 'me', {
-    servers: [one, other],
-    connections: 2 * connections,
-  });
 }

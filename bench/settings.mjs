@@ -15,7 +15,7 @@ export const parts = [
   'storm',
 ];
 
-const usage = `npm run bench                              all of it, in some ten minutes
+const usage = `npm run bench                              all of it, in some twelve minutes
 npm run bench -- --only me,refresh         a part: ${parts.join(', ')}
 npm run bench -- --soak                    with ten minutes of mixed load
 npm run bench -- --quick                   every part for a moment, held to no bar
@@ -53,7 +53,7 @@ for (const part of wanted) if (!parts.includes(part)) refuse(`--only ${part}: th
 /** Whether all of it is measured, for long enough. */
 export const whole = !quick && wanted.size === parts.length;
 
-/** How much is measured: about ten minutes in all. */
+/** How much is measured: about twelve minutes in all. */
 const full = {
   // Whose users have ten each: those of the load generator, of the mixed load and of the statements alone
   sessions: { load: 1000, mixed: 500, statements: 200 },
@@ -64,14 +64,14 @@ const full = {
   mixed: { idleSeconds: 30, warmUpSeconds: 2, rounds: 3, seconds: 10, hashShare: 0.5 },
   // Many short rounds, so that whatever else the machine does meets all servers alike
   cost: {
-    rounds: 16,
+    rounds: 40,
     warmUp: 6000,
     connections: 20,
     requests: { me: 2000, user: 1000, refresh: 1000, livez: 2000 },
   },
   // Where nothing is written together
   single: { rounds: 8, warmUp: 1000, connections: 1, requests: 500 },
-  workers: { rounds: 12, warmUp: 8000, connections: 20, requests: { me: 3000, refresh: 1500 } },
+  workers: { rounds: 24, warmUp: 8000, connections: 20, requests: { me: 3000, refresh: 1500 } },
   scenarios: { rounds: 3, seconds: 3, warmUpSeconds: 1 },
   statements: { seconds: 2 },
   storm: {

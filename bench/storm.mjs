@@ -81,6 +81,7 @@ function latencies(rounds) {
   return {
     meP50: of('me', 'p50'),
     meP99: of('me', 'p99'),
+    meLateP99: of('me', 'lateP99'),
     livezP99: of('livez', 'p99'),
     proberLateP99: of('livez', 'lateP99'),
     meMax: of('me', 'max'),

@@ -68,7 +68,8 @@ export class SharedConnection {
   /** Opens it where it is not open, and its successor once its time is over; at most once a second. */
   keepOpen(now: number): void {
     if (this.#client !== undefined && now <= this.#endsAt) return;
-    if (this.#client !== undefined && now > this.#endsAt + overdueMs) this.#leave(this.#client);
+    if (this.#client !== undefined && this.#isFailing && now > this.#endsAt + overdueMs)
+      this.#leave(this.#client);
     if (this.#opening !== undefined || this.#isClosed || now < this.#openAgainAt) return;
     this.#openAgainAt = now + retryMs;
     this.#opening = this.#open().finally(() => {

@@ -25,16 +25,11 @@ export interface Watched {
 }
 
 /** Runs the service as it ships, with its metrics on a free port. */
-export async function runWatched(
-  t: Test,
-  env: Record<string, string> = {},
-  nodeOptions: string[] = [],
-): Promise<Watched> {
+export async function runWatched(t: Test, env: Record<string, string> = {}): Promise<Watched> {
   const database = await createDatabase(t);
   const [port, metricsPort] = [await freePort(), await freePort()];
   const gatehouse = run(t, 'server.js', {
     env: production(database.url, port, { METRICS_PORT: String(metricsPort), ...env }),
-    nodeOptions,
   });
   return { gatehouse, database, port, metricsPort, origin: await ready(gatehouse, port) };
 }
