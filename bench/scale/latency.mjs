@@ -42,11 +42,12 @@ const statements = [
 ];
 
 /** Measures every statement against both databases, call by call in turn. */
-export async function measureLatencies({ small, big, progress }) {
+export async function measureLatencies({ small, big, checkpoint, progress }) {
   const sides = await Promise.all([small, big].map(connected));
   try {
     const results = [];
-    for (const statement of statements) results.push(await measure(statement, sides, progress));
+    for (const statement of statements)
+      results.push(await measure(statement, sides, { checkpoint, progress }));
     return results;
   } finally {
     for (const { client } of sides) await client.end();
@@ -69,9 +70,11 @@ export async function measureBacklog(side) {
   return { rows: taken[0].rows, ms: median(taken.map(({ ms }) => ms)) };
 }
 
-async function measure(statement, sides, progress) {
+async function measure(statement, sides, { checkpoint, progress }) {
   for (const side of sides)
     await sample(statement, [side], Math.min(plan.warmUp, plan.calls[statement.kind]));
+  // What the statement before has changed is written out now, and not meanwhile
+  await checkpoint();
   const clocks = sides.map(({ clock }) => clock());
   const rounds = [];
   for (let round = 0; round < plan.rounds; round++) {

@@ -24,10 +24,10 @@ export function save(result) {
 }
 
 function head({ machine, size, sizes, warmed, loadSeconds, seconds }) {
-  const { cores, cpu, node, postgres, durability, commit, buffers, memoryBytes } = machine;
+  const { cores, cpu, node, postgres, durability, commit, buffers, hugePages, memoryBytes } = machine;
   const data = sizes.users + sizes.sessions;
   return `${count(size.big.users)} users with ${count(size.big.sessions)} sessions, against ${count(size.small.users)} with ${count(size.small.sessions)}.
-${cores} cores, ${cpu}, ${gigabytes(memoryBytes)} of memory · Node ${node} · Postgres ${postgres} (${durability}, shared_buffers ${buffers}) ·
+${cores} cores, ${cpu}, ${gigabytes(memoryBytes)} of memory · Node ${node} · Postgres ${postgres} (${durability}, shared_buffers ${buffers}, huge pages ${hugePages}) ·
 commit ${commit} · loaded in ${count(loadSeconds)} s, ${count(seconds)} s in all. The data of the many take ${gigabytes(data)}: ${whereabouts({ warmed, data, memoryBytes })}.`;
 }
 

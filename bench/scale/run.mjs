@@ -46,8 +46,8 @@ async function measure() {
   const sizes = await sizesOf(client);
   const plans = await checkPlans(client, big.population);
   const warmed = await warm(client);
-  await client.query('CHECKPOINT');
-  const latencies = await measureLatencies({ small, big, progress });
+  const checkpoint = () => client.query('CHECKPOINT');
+  const latencies = await measureLatencies({ small, big, checkpoint, progress });
   const backlog = await measureBacklog(big);
   const wal = await measureWal({ ...big, progress });
   const hours = await measureHours({ ...big, progress });
@@ -55,8 +55,11 @@ async function measure() {
 }
 
 async function memory({ ask }) {
-  const { buffers } = await ask(`SELECT current_setting('shared_buffers') AS buffers`);
-  return { buffers, memoryBytes: totalmem() };
+  const { buffers, huge } = await ask(
+    `SELECT current_setting('shared_buffers') AS buffers, current_setting('huge_pages_status', true) AS huge`,
+  );
+  // Postgres tells since 17
+  return { buffers, hugePages: huge ?? 'unknown', memoryBytes: totalmem() };
 }
 
 async function main() {
