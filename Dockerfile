@@ -26,5 +26,5 @@ USER 1000:1000
 EXPOSE 8000 9464
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Why the flags: docs/decisions/019-memory-and-start.md
+# Why the flag: docs/decisions/019-memory-and-start.md
 CMD ["node", "--max-old-space-size=256", "dist/server.js"]
