@@ -11,7 +11,7 @@ const nameOf = (url) => new URL(url).pathname.slice(1);
 function serverSettings() {
   const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)}MB`;
   return {
-    shared_buffers: quick ? '256MB' : megabytes(Math.min(totalmem() * 0.4, 16 * 2 ** 30)),
+    shared_buffers: quick ? '256MB' : megabytes(Math.min(totalmem() * 0.5, 16 * 2 ** 30)),
     effective_cache_size: megabytes(totalmem() * 0.7),
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
