@@ -22,10 +22,11 @@ t.test('a database that is not available for a while', async (t) => {
   const register = () => post('/api/v1/register-user', newPerson());
   const refresh = () => post('/api/v1/auth/refresh-token', { refresh_token: person.refreshToken });
   const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`;
-  /** Ends the service's connections, and gives it time to notice. */
+  /** The service has to notice that connections which it does not use have ended. */
+  const noticed = () => new Promise((resolve) => setTimeout(resolve, 150));
   const disconnect = async () => {
     await own.query(terminate);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await noticed();
   };
   const onceBlocking = async (sql: string) => {
     await waitUntilBlocking(own);
@@ -73,7 +74,11 @@ t.test('a database that is not available for a while', async (t) => {
         await own.query('BEGIN; LOCK TABLE users');
         onceBlocking(terminate);
       },
-      mend: () => own.query('COMMIT'),
+      mend: async () => {
+        await own.query('COMMIT');
+        // All of them were ended, not only the one of the query
+        await noticed();
+      },
       request: me,
       cause: /terminating connection|Connection terminated/,
     },
